@@ -1,0 +1,3 @@
+"""Network Dissection: which concept does each unit of a layer detect?"""
+
+DISTRIBUTION = "neuro-explain"

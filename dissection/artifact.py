@@ -1,0 +1,177 @@
+"""Folders that are either whole or not there.
+
+    with new_artifact("runs/cat", manifest, overwrite=False) as folder:
+        (folder / "explanation.json").write_text(…)
+    manifest = read_artifact("runs/cat", kind="explanation")
+
+Files are written into a folder of a temporary name beside the wanted one; the manifest, with each file's size
+and SHA-256, comes last; then the folder is renamed. If anything fails half-way, or Ctrl-C is pressed, the
+temporary folder is removed and an older artifact of that name stays as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dissection import DISTRIBUTION
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+PAGE = "index.html"
+
+
+class ArtifactError(ValueError):
+    """An artifact folder cannot be written, or is missing, damaged, of another kind or for another network."""
+
+
+def describe_run(
+    kind: str,
+    *,
+    model: str,
+    layer: str,
+    weights_fingerprint: str | None,
+    data_fingerprint: str | None,
+    options: Mapping[str, Any],
+    seed: int = 0,
+    command: list[str] | None = None,
+) -> dict[str, Any]:
+    """A manifest without its `files`: what was made, from what, by which versions, when."""
+    versions = {name: metadata.version(name) for name in (DISTRIBUTION, "torch", "numpy", "pillow")}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "created": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "model": model,
+        "layer": layer,
+        "weights_fingerprint": weights_fingerprint,
+        "data_fingerprint": data_fingerprint,
+        "options": dict(options),
+        "seed": seed,
+        "versions": {**versions, "python": platform.python_version()},
+        "command": command,
+    }
+
+
+def is_artifact(folder: str | os.PathLike[str]) -> bool:
+    """True if the folder holds a manifest."""
+    return (Path(folder) / MANIFEST).is_file()
+
+
+def check_writable(folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Says before the work starts what would stop it from being kept.
+
+    Raises:
+        ArtifactError: an artifact is there and `overwrite` is not given, or the path is a file.
+    """
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise ArtifactError(f"{path} is a file; the output must be a folder, existing or new")
+    if is_artifact(path) and not overwrite:
+        raise ArtifactError(f"{path} already holds an artifact; choose another folder or allow overwriting (--overwrite)")
+    parent = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ArtifactError(f"{path} cannot be created: {parent} is not a folder that can be written to")
+
+
+@contextmanager
+def new_artifact(
+    folder: str | os.PathLike[str], manifest: Mapping[str, Any], *, overwrite: bool = False
+) -> Iterator[Path]:
+    """Yields an empty folder to write into; it becomes `folder` when the block ends well.
+
+    Raises:
+        ArtifactError: as `check_writable`; or files of the artifact's would replace others in `folder`.
+        OSError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    path = Path(folder).absolute()
+    check_writable(path, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.parent / f".{path.name}.writing-{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+        files = {
+            item.relative_to(draft).as_posix(): file_record(item)
+            for item in sorted(draft.rglob("*"))
+            if item.is_file() and item.name != PAGE
+        }
+        write_json(draft / MANIFEST, {**manifest, "files": files})
+        _put_in_place(draft, path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _put_in_place(draft: Path, path: Path) -> None:
+    if not path.exists():
+        draft.rename(path)
+    elif is_artifact(path):
+        old = path.parent / f".{path.name}.old-{os.getpid()}"
+        path.rename(old)
+        try:
+            draft.rename(path)
+        except BaseException:
+            old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    else:  # somebody's folder without an artifact: put the files beside what is there, the manifest last
+        items = sorted(draft.iterdir(), key=lambda item: item.name == MANIFEST)
+        taken = [item.name for item in items if (path / item.name).exists()]
+        if taken:
+            raise ArtifactError(f"{path} holds no artifact but has {', '.join(taken)}; choose another folder")
+        for item in items:
+            item.rename(path / item.name)
+
+
+def file_record(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """JSON in UTF-8, keys in the given order. Raises ValueError for NaN and infinity."""
+    path.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
+    """The manifest of a whole artifact.
+
+    Raises:
+        ArtifactError: no artifact there, another kind or a newer layout, or a file missing or changed.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise ArtifactError(f"{path} is not a folder; expected a {kind} artifact")
+    if not is_artifact(path):
+        raise ArtifactError(f"{path} has no {MANIFEST}, so it is not a (whole) artifact; make it again")
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        version, found, files = manifest["schema_version"], manifest["kind"], manifest["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path / MANIFEST} is damaged ({error}); make the artifact again") from error
+    if version != SCHEMA_VERSION:
+        raise ArtifactError(
+            f"{path} has layout version {version}, this program reads {SCHEMA_VERSION}; use the version that made it"
+        )
+    if found != kind:
+        raise ArtifactError(f"{path} holds a {found}, expected a {kind}")
+    for name, record in files.items():
+        if not (path / name).is_file():
+            raise ArtifactError(f"{path} lacks {name}, which its manifest lists; make the artifact again")
+        if file_record(path / name) != record:
+            raise ArtifactError(f"{path / name} differs from what its manifest recorded; make the artifact again")
+    return dict(manifest)

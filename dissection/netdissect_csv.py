@@ -1,0 +1,123 @@
+"""Names in the layout of NetDissect's own result CSV: read as names, written from a dissection.
+
+A row per unit, best first, units numbered from 1: `unit, category, label, score`, then for each category
+`CAT-label, CAT-truth, CAT-activation, CAT-intersect, CAT-iou`: its best label there, and G, A, I and IoU of it.
+Broden tells equal words apart by a suffix (`street-s` the scene, `black-c` the colour); here the category does,
+so the suffix is taken off on reading and put back on writing.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dissection.artifact import ArtifactError
+from dissection.concepts import Concept
+from dissection.names import MIN_IOU, Names, UnitName
+from dissection.readers.broden import broden_name, concept_from_broden
+from dissection.result import Dissection
+
+_FIELDS = ("label", "truth", "activation", "intersect", "iou")
+
+
+def read_netdissect_csv(path: str | os.PathLike[str], *, min_iou: float = MIN_IOU) -> Names:
+    """Names from a result CSV. They carry neither layer nor weights, so they cannot be verified.
+
+    Args:
+        path: the file.
+        min_iou: the IoU that a name needs; NetDissect itself printed 0.04.
+
+    Raises:
+        ArtifactError: not such a file; units that are missing or twice.
+    """
+    file = Path(path)
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns = list(reader.fieldnames or ())
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ArtifactError(f"{file} cannot be read as a NetDissect result CSV ({error})") from error
+    if not {"unit", "category", "label", "score"} <= set(columns):
+        raise ArtifactError(
+            f"{file} is not a NetDissect result CSV: expected the columns unit, category, label, score; "
+            f"got {', '.join(columns[:6]) or 'none'}"
+        )
+    categories = [name.removesuffix("-label") for name in columns if name.endswith("-label")]
+    units: dict[int, UnitName] = {}
+    for line, row in enumerate(rows, 2):
+        try:
+            number, score = int(row["unit"]) - 1, float(row["score"])
+            scored = [(float(row[f"{cat}-iou"]), cat, row[f"{cat}-label"]) for cat in categories]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(f"{file}, line {line}: not a unit's numbers ({error})") from error
+        if number in units:
+            raise ArtifactError(f"{file}, line {line}: unit {number + 1} stands there twice")
+        best = concept_from_broden(row["label"], row["category"])
+        others = [(iou, concept_from_broden(label, cat)) for iou, cat, label in scored if label]
+        # The table keeps one label per category, so this is the best label of another category.
+        runner = max((o for o in others if o[1] != best and o[0] > 0), key=lambda o: o[0], default=None)
+        units[number] = UnitName(
+            unit=number,
+            concept=best if score >= min_iou else None,
+            iou=score,
+            best=best,
+            runner_up=None if runner is None else runner[1],
+            runner_up_iou=None if runner is None else runner[0],
+        )
+    if sorted(units) != list(range(len(units))) or not units:
+        raise ArtifactError(f"{file}: expected the units 1 to {max(len(units), 1)}, each once; some are missing")
+    return Names(
+        units=tuple(units[number] for number in range(len(units))),
+        layer=None,
+        fingerprint=None,
+        source=file.name,
+        concept_sets=(),
+        quantile=None,
+        min_iou=min_iou,
+        exemplars={},
+    )
+
+
+def write_netdissect_csv(names: Dissection, path: str | os.PathLike[str]) -> None:
+    """Writes a dissection in NetDissect's layout, best units first.
+
+    Categories without any label get empty cells for a unit without overlap: the label with the largest IoU is
+    still printed if one exists, as NetDissect did.
+    """
+    ious = names.iou
+    members = [np.flatnonzero(names.category_of == k) for k in range(len(names.categories))]
+    rows = []
+    for unit in range(len(names)):
+        row: dict[str, object] = {"unit": unit + 1}
+        best: tuple[float, str, Concept] | None = None
+        for k, category in enumerate(names.categories):
+            number = int(members[k][ious[unit, members[k]].argmax()])
+            concept, value = names.concepts[number], float(ious[unit, number])
+            row |= dict(
+                zip(
+                    (f"{category}-{name}" for name in _FIELDS),
+                    (
+                        broden_name(concept),
+                        int(names.concept_area[number]),
+                        float(names.activation_area[unit, k]),
+                        int(names.intersection[unit, number]),
+                        value,
+                    ),
+                    strict=True,
+                )
+            )
+            if best is None or value > best[0]:
+                best = (value, category, concept)
+        assert best is not None  # a dissection has at least one concept, hence one category
+        row |= {"score": best[0], "category": best[1], "label": broden_name(best[2])}
+        rows.append((best[0], row))
+    columns = ["unit", "category", "label", "score"]
+    columns += [f"{category}-{name}" for category in names.categories for name in _FIELDS]
+    with Path(path).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(row for _, row in sorted(rows, key=lambda pair: -pair[0]))

@@ -1,0 +1,187 @@
+"""How much do a unit's masks overlap with each concept? Integer counts, added image by image.
+
+For unit k and concept c, over all images on S × S pixels (Bau et al. 2017, Sec. 2.3):
+
+    I(k, c)   pixels active and labelled c
+    A(k, cat) active pixels on images that carry category cat
+    G(c)      pixels labelled c
+    IoU(k, c) = I / (A(k, cat(c)) + G(c) - I)
+
+A pixel is active where the resized map exceeds T_k. Counting is separate from the ratio, so parts of a data
+set add up exactly (`merge`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dissection.concepts import NO_LABEL, Concept, Labels
+from dissection.resize import resize
+
+MAX_LABEL_SIZE = 4096  # S² ≤ 2^24, so that a float32 matrix product of zeros and ones counts exactly
+
+
+@dataclass(frozen=True)
+class PackedLabels:
+    """An image's labels, small: numbers of the concepts present, and the layers in terms of these.
+
+    Attributes:
+        present: concept numbers `[c]`, ascending, of pixel and whole-image labels.
+        whole: those of the whole image.
+        categories: indices of the categories that the image carries.
+        layers: number of label layers.
+        packed: zlib of uint16 `[layers, S, S]`, each value an index into `present`, or c where there is none.
+    """
+
+    present: NDArray[np.int64]
+    whole: tuple[int, ...]
+    categories: tuple[int, ...]
+    layers: int
+    packed: bytes
+
+    @classmethod
+    def pack(cls, labels: Labels, concepts: int, categories: Sequence[str]) -> PackedLabels:
+        """Packs the labels of one image; `concepts` is C, `categories` all categories in their order."""
+        shifted = labels.layers + 1  # NO_LABEL, -1, becomes 0
+        if shifted.size and not 0 <= int(shifted.min()) <= int(shifted.max()) <= concepts:
+            raise ValueError(
+                f"labels: expected concept numbers 0 to {concepts - 1} or {NO_LABEL}, "
+                f"got {int(shifted.min()) - 1} to {int(shifted.max()) - 1}"
+            )
+        seen = np.bincount(shifted.ravel(), minlength=concepts + 1)[1:] > 0
+        seen[list(labels.whole)] = True
+        present = np.flatnonzero(seen)
+        local = np.full(concepts + 1, len(present), np.uint16)
+        local[present + 1] = np.arange(len(present), dtype=np.uint16)
+        packed = zlib.compress(local[shifted].tobytes(), level=1)
+        carried = tuple(i for i, name in enumerate(categories) if name in labels.categories)
+        return cls(present, tuple(labels.whole), carried, len(labels.layers), packed)
+
+    def incidence(self, size: int, device: torch.device | str = "cpu") -> Tensor:
+        """float32 `[P, c + 1]`, P = size²: 1 where a pixel has the concept; the last column is all ones.
+
+        A concept in two layers of one pixel stands there once.
+        """
+        count = len(self.present)
+        local = np.frombuffer(zlib.decompress(self.packed), np.uint16).reshape(self.layers, size * size)
+        index = torch.from_numpy(local.astype(np.int64)).to(device)
+        matrix = torch.zeros((size * size, count + 1), device=device)
+        if self.layers:
+            matrix.scatter_(1, index.T, 1.0)
+        if self.whole:
+            matrix[:, np.searchsorted(self.present, list(self.whole)).tolist()] = 1.0
+        matrix[:, count] = 1.0
+        return matrix
+
+
+class Overlap:
+    """The counts I, A and G of a data set.
+
+    Args:
+        units: U.
+        concepts: the C concepts, by number.
+        size: S, at most 4096.
+        device: where the counting runs.
+
+    Attributes:
+        categories: names of the K categories, in order of first appearance among the concepts.
+        category_of: int64 `[C]`.
+        intersection: int64 `[U, C]`, I.
+        activation_area: int64 `[U, K]`, A.
+        concept_area: int64 `[C]`, G.
+        concept_images: int64 `[C]`, images with the concept.
+        category_area: int64 `[K]`, pixels of images that carry the category.
+        active_pixels: int64 `[U]`, active pixels on all images.
+    """
+
+    def __init__(
+        self, units: int, concepts: Sequence[Concept], size: int, *, device: torch.device | str = "cpu"
+    ) -> None:
+        if not 1 <= size <= MAX_LABEL_SIZE:
+            raise ValueError(f"label size: expected 1 to {MAX_LABEL_SIZE} pixels, got {size}")
+        self.size = size
+        self.device = device
+        self.categories = tuple(dict.fromkeys(concept.category for concept in concepts))
+        order = {name: i for i, name in enumerate(self.categories)}
+        self.category_of = torch.tensor([order[c.category] for c in concepts], dtype=torch.int64)
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(shape, dtype=torch.int64, device=device)
+
+        self.intersection = zeros(units, len(concepts))
+        self.activation_area = zeros(units, len(self.categories))
+        self.concept_area = zeros(len(concepts))
+        self.concept_images = zeros(len(concepts))
+        self.category_area = zeros(len(self.categories))
+        self.active_pixels = zeros(units)
+
+    def add(self, labels: PackedLabels, units: Tensor, maps: Tensor, threshold: Tensor) -> None:
+        """Counts one image.
+
+        Args:
+            labels: of this image.
+            units: int64 `[M]`, different units: those whose map may exceed their threshold here. All
+                others are known to be inactive and need not be given.
+            maps: their maps `[M, h, w]`.
+            threshold: T_k of all units `[U]`.
+        """
+        present = torch.from_numpy(labels.present).to(self.device)
+        carried = torch.tensor(labels.categories, dtype=torch.int64, device=self.device)
+        incidence = labels.incidence(self.size, self.device)
+        self.concept_area[present] += incidence[:, :-1].sum(dim=0).long()
+        self.concept_images[present] += 1
+        self.category_area[carried] += self.size**2
+        if len(units) == 0:
+            return
+        # The difference is resized, not the map: where all cells around a pixel are at or below T_k it comes
+        # out at or below 0 whatever the rounding, so a plateau at T_k is never active.
+        above = resize(maps - threshold[units, None, None], (self.size, self.size))
+        counts = (above.flatten(1).gt_(0) @ incidence).long()
+        active = counts[:, -1]
+        self.intersection[units[:, None], present[None, :]] += counts[:, :-1]
+        self.activation_area[units[:, None], carried[None, :]] += active[:, None]
+        self.active_pixels[units] += active
+
+    def merge(self, other: Overlap) -> None:
+        """Adds the counts of another part of the same data set under the same thresholds."""
+        for name in (
+            "intersection",
+            "activation_area",
+            "concept_area",
+            "concept_images",
+            "category_area",
+            "active_pixels",
+        ):
+            getattr(self, name).add_(getattr(other, name).to(self.device))
+
+
+def iou(
+    intersection: NDArray[np.int64],
+    activation_area: NDArray[np.int64],
+    concept_area: NDArray[np.int64],
+    category_of: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """`I / (A(k, cat(c)) + G(c) - I)`, float64 `[U, C]`; 0 where nothing is active and nothing labelled.
+
+    Args:
+        intersection: I `[U, C]`.
+        activation_area: A `[U, K]`.
+        concept_area: G `[C]`.
+        category_of: the category of each concept `[C]`.
+    """
+    union = activation_area[:, category_of] + concept_area[None, :] - intersection
+    ratio: NDArray[np.float64] = np.divide(intersection, union, out=np.zeros(union.shape), where=union > 0)
+    return ratio
+
+
+def iou_ceiling(share: float, quantile: float) -> float:
+    """The largest IoU that a concept with this share of the pixels can reach: about min/max of share and q."""
+    low, high = sorted((share, quantile))
+    return low / high if high > 0 else 0.0

@@ -1,0 +1,150 @@
+"""Concept sets by name: one string each, several joined.
+
+    concepts = open_concepts("broden:data/broden1_224")
+    concepts = open_concepts(["coco:data/coco", "labels:data/dtd/labels.csv", "colors"])
+
+| spec | a set of |
+|---|---|
+| `broden:DIR` | Broden 1: pixels, parts, whole images in up to six categories |
+| `coco:DIR` | COCO panoptic: things and stuff |
+| `folder:DIR` | your images and masks, with `labels.csv` |
+| `labels:FILE.csv` | images with whole-image labels |
+| `images:DIR` | photographs without labels |
+| `colors` | the eleven colour names of every image of the other sets |
+
+Each kind's layout stands at the top of its module. A set of your own is any object with the members of
+`ConceptDataset`, and may stand in the list beside specs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from dissection.concepts import ConceptDataset
+from dissection.readers.broden import Broden, broden_name, concept_from_broden
+from dissection.readers.coco import open_coco
+from dissection.readers.colors import WithColors
+from dissection.readers.errors import ConceptSetError, MissingFileError, hint
+from dissection.readers.folder import MaskFolder
+from dissection.readers.image_labels import ImageLabels
+from dissection.readers.photographs import Photographs
+from dissection.readers.union import Union
+
+__all__ = [
+    "READERS",
+    "Broden",
+    "ConceptSetError",
+    "MissingFileError",
+    "Spec",
+    "Union",
+    "WithColors",
+    "broden_name",
+    "concept_from_broden",
+    "open_concepts",
+]
+
+Spec = str | os.PathLike[str] | ConceptDataset
+
+READERS: Mapping[str, Callable[[str], ConceptDataset]] = {
+    "broden": Broden,
+    "coco": open_coco,
+    "folder": MaskFolder,
+    "labels": ImageLabels,
+    "images": Photographs,
+}
+
+_COLORS = "colors"
+_MEMBERS = ("concepts", "fingerprint", "__len__", "image_id", "image", "labels")
+
+
+def open_concepts(
+    specs: Spec | Sequence[Spec], *, more: Mapping[str, Callable[[str], ConceptDataset]] | None = None
+) -> ConceptDataset:
+    """Open one concept set, or several as one.
+
+    Args:
+        specs: "KIND:PATH" or "colors", a set of your own, or a sequence of these. The order decides the
+            numbers of the concepts; `colors` always comes last, since it labels the images of all others.
+        more: further kinds, from the word before the colon to a function of what stands after it.
+
+    Raises:
+        ConceptSetError: an unknown kind, no set, a set named twice, `colors` alone, or a broken set.
+    """
+    readers = {**READERS, **(more or {})}
+    listed: list[Spec] = list(specs) if isinstance(specs, (list, tuple)) else [specs]  # type: ignore[list-item]
+    sets: list[ConceptDataset] = []
+    names: list[str] = []
+    seen: set[str] = set()
+    colors = False
+    for spec in listed:
+        if isinstance(spec, (str, os.PathLike)):
+            text = os.fspath(spec)
+            kind, path = _parse(text, readers)
+            key = f"{kind}:{Path(path).expanduser().resolve()}"
+            if key in seen:
+                raise ConceptSetError(f"concept set {text!r} is named twice; its images would count twice")
+            seen.add(key)
+            colors |= kind == _COLORS
+            if kind == _COLORS:
+                continue
+            opened = readers[kind](path)
+        else:
+            opened = _own(spec)
+        sets.append(opened)
+        names.append(str(getattr(opened, "name", type(opened).__name__.lower())))
+    if not sets:
+        raise ConceptSetError(
+            "'colors' labels the images of other sets: name one beside it, such as 'images:DIR'"
+            if colors
+            else f"no concept set was named; one of {', '.join(f'{kind}:…' for kind in readers)} was expected"
+        )
+    joined = sets[0] if len(sets) == 1 else Union(sets, names)
+    return WithColors(joined) if colors else joined
+
+
+def _parse(text: str, readers: Mapping[str, object]) -> tuple[str, str]:
+    """ "coco:data" is ("coco", "data"); "colors" is ("colors", "")."""
+    kind, colon, path = text.partition(":")
+    if kind == _COLORS:
+        if path:
+            raise ConceptSetError(
+                f"concept set {text!r}: 'colors' stands alone, it labels all the other sets"
+            )
+        return kind, ""
+    if kind in readers:
+        if not path:
+            raise ConceptSetError(f"concept set {text!r}: a path was expected after '{kind}:'")
+        return kind, path
+    known = [*(f"{name}:…" for name in readers), _COLORS]
+    if not colon:
+        guess = _guess(Path(text).expanduser())
+        meant = f"did you mean {f'{guess}:{text}'!r}?" if guess else hint(kind, [*readers, _COLORS])
+        raise ConceptSetError(f"concept set {text!r} does not say its kind ({', '.join(known)}); {meant}")
+    raise ConceptSetError(
+        f"concept set {text!r}: {kind!r} is no kind of set; {', '.join(known)} was expected; "
+        f"{hint(kind, [*readers, _COLORS])}"
+    )
+
+
+def _guess(path: Path) -> str | None:
+    """The kind that a bare path looks like, for an error message only."""
+    if path.is_file():
+        return "labels" if path.suffix == ".csv" else None
+    if not path.is_dir():
+        return None
+    marks = {"broden": "category.csv", "folder": "labels.csv", "coco": "annotations"}
+    return next((kind for kind, mark in marks.items() if (path / mark).exists()), "images")
+
+
+def _own(spec: object) -> ConceptDataset:
+    # not isinstance(spec, ConceptDataset): that would compute the fingerprint on older Pythons
+    has = {*dir(type(spec)), *getattr(spec, "__dict__", {})}
+    lacking = [name for name in _MEMBERS if name not in has]
+    if lacking:
+        raise ConceptSetError(
+            f"{type(spec).__name__} is no concept set, it lacks {', '.join(lacking)}; "
+            "dissection.concepts.ConceptDataset lists what a set needs"
+        )
+    return spec  # type: ignore[return-value]

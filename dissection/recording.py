@@ -1,0 +1,265 @@
+"""What did this layer put out? Record it during an ordinary forward pass.
+
+    with record(net, "layer4") as seen:
+        net(images)
+    seen.output                      # [N, U, h, w], detached
+
+The hook keeps a copy of the layer's output, because whatever follows may write into it (an in-place ReLU
+turns the recorded map of its predecessor into something else without a word). Hooks are removed when the
+block ends, whatever happens in it. This module is the only place in the project that registers any.
+
+A layer is named as in `net.named_modules()`. Some activations are function calls and no modules: the suffix
+`+relu` names the output of the functional ReLU that directly follows a layer (DenseNet: `features.norm5+relu`).
+Wrappers (`DataParallel`, `torch.compile`) do not show in the names, and recording looks through them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+RELU_SUFFIX = "+relu"
+_WRAPPERS = ("module", "_orig_mod")
+_RELUS = frozenset({F.relu, F.relu_, F.relu6, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_})
+
+
+@dataclass
+class Recording:
+    """What `record` saw: `output`, the layer's detached output, any shape, set by the forward pass."""
+
+    layer: str
+    _output: Tensor | None = None
+
+    @property
+    def output(self) -> Tensor:
+        """The layer's output. Raises RuntimeError if no forward pass reached the layer."""
+        if self._output is None:
+            raise RuntimeError(
+                f"layer {self.layer!r} did not run in this forward pass; choose a layer that the model uses "
+                "(modules inside TorchScript cannot be recorded)"
+            )
+        return self._output
+
+
+def unwrap(net: nn.Module) -> nn.Module:
+    """The network inside `DataParallel`, `DistributedDataParallel` and `torch.compile`'s wrapper."""
+    while True:
+        inner = getattr(net, "_orig_mod", None)
+        if inner is None and isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = net.module
+        if not isinstance(inner, nn.Module):
+            return net
+        net = inner
+
+
+def plain_name(name: str) -> str:
+    """A module's or weight's dotted name without the parts that wrappers add.
+
+    `module` goes from the front only (a network may call a part of its own so), `_orig_mod` from anywhere.
+    """
+    parts = [part for part in name.split(".") if part != "_orig_mod"]
+    while parts and parts[0] in _WRAPPERS:
+        parts = parts[1:]
+    return ".".join(parts)
+
+
+def named_layers(net: nn.Module) -> dict[str, nn.Module]:
+    """Every module of the unwrapped network by its plain dotted name; the network itself is ''."""
+    inner = unwrap(net)
+    return {".".join(p for p in name.split(".") if p != "_orig_mod"): m for name, m in inner.named_modules()}
+
+
+def get_layer(net: nn.Module, layer: str) -> nn.Module:
+    """The module that `layer` names, `+relu` left aside.
+
+    Raises:
+        ValueError: no such module; the message offers near names.
+    """
+    layers = named_layers(net)
+    name = layer.removesuffix(RELU_SUFFIX)
+    if name and name in layers:
+        return layers[name]
+    near = difflib.get_close_matches(name, [n for n in layers if n], n=5, cutoff=0.4)
+    top = [n for n, _ in unwrap(net).named_children()]
+    hint = f"did you mean {', '.join(near)}?" if near else f"its parts are {', '.join(top)}"
+    raise ValueError(f"layer {layer!r} is not in {type(unwrap(net)).__name__}: {hint}")
+
+
+class _FollowingRelu(TorchFunctionMode):
+    """Hands the output of the ReLU called on `awaited` to `take` and passes on what it returns."""
+
+    def __init__(self, take: Callable[[Tensor], Tensor | None]) -> None:
+        super().__init__()
+        self.take = take
+        self.awaited: Tensor | None = None
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        ours = func in _RELUS and self.awaited is not None and (args[0] if args else kwargs.get("input")) is self.awaited
+        result = func(*args, **kwargs)
+        if not ours:
+            return result
+        self.awaited = None
+        replaced = self.take(result)
+        return result if replaced is None else replaced
+
+
+@contextmanager
+def record(
+    net: nn.Module,
+    layer: str,
+    *,
+    leaf: bool = False,
+    edit: Callable[[Tensor], Tensor] | None = None,
+) -> Iterator[Recording]:
+    """Records one layer's output while the block runs the network once.
+
+    Args:
+        net: any module; run it inside the block (its own `unwrap`ped form if it is compiled).
+        layer: dotted name, perhaps with the suffix `+relu`.
+        leaf: gradients are switched on at this layer, the copy kept is a leaf that requires them, and what
+            the rest of the network sees grows from it: one backward pass then ends here, and nothing
+            before the layer is kept if the block runs with gradients off.
+        edit: what the rest of the network sees instead of the output; gets the output, returns a tensor.
+
+    Yields:
+        The `Recording`, filled by the forward pass.
+
+    Raises:
+        ValueError: no such layer; a layer whose output is not a tensor; a layer that runs twice in one
+            forward pass (its two outputs have no one gradient).
+    """
+    module = get_layer(net, layer)
+    recording = Recording(layer)
+
+    def take(output: Any) -> Tensor | None:
+        if not isinstance(output, Tensor):
+            raise ValueError(
+                f"layer {layer!r} puts out a {type(output).__name__}, not a tensor; name a module inside it"
+            )
+        if recording._output is not None:
+            raise ValueError(
+                f"layer {layer!r} runs more than once in one forward pass, so it has no single map; "
+                "name the block around it"
+            )
+        kept = output.detach().clone()
+        recording._output = kept
+        if leaf:
+            torch.set_grad_enabled(True)
+            kept.requires_grad_()
+            return kept.clone() if edit is None else edit(kept.clone())
+        return None if edit is None else edit(kept)
+
+    with ExitStack() as stack:
+        # The hook may switch gradients on in the middle of a forward pass: set them back as they were.
+        stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
+        if layer.endswith(RELU_SUFFIX):
+            mode = stack.enter_context(_FollowingRelu(take))
+
+            def await_relu(_module: nn.Module, _inputs: Any, output: Any) -> None:
+                mode.awaited = output if isinstance(output, Tensor) else None
+
+            handle = module.register_forward_hook(await_relu)
+        else:
+            handle = module.register_forward_hook(lambda _module, _inputs, output: take(output))
+        stack.callback(handle.remove)
+        yield recording
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[nn.Module]:
+    """The unwrapped network in eval mode, each module's own mode given back at the end.
+
+    Compiled parts run uncompiled inside: a compiled graph does not see hooks.
+    """
+    inner = unwrap(net)
+    training = [module for module in inner.modules() if module.training]
+    compiled = any(
+        getattr(m, "_compiled_call_impl", None) is not None or hasattr(m, "_orig_mod") for m in inner.modules()
+    )
+    with ExitStack() as stack:
+        if compiled:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        try:
+            if training:
+                inner.eval()
+            yield inner
+        finally:
+            for module in training:
+                module.training = True
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a module: its plain dotted name, the module, and what went in and came out."""
+
+    name: str
+    module: nn.Module
+    inputs: tuple[object, ...]
+    output: object
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One forward pass, seen from outside.
+
+    Attributes:
+        calls: every module call in the order of completion (children before their parent).
+        relus: (input, output) of each functional ReLU that is not the inside of a ReLU module.
+        output: what the network returned.
+    """
+
+    calls: tuple[Call, ...]
+    relus: tuple[tuple[Tensor, Tensor], ...]
+    output: object
+
+
+class _Relus(TorchFunctionMode):
+    def __init__(self, stack: list[nn.Module]) -> None:
+        super().__init__()
+        self.stack = stack
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        inside = bool(self.stack) and isinstance(self.stack[-1], (nn.ReLU, nn.ReLU6))
+        if func in _RELUS and not inside:
+            self.seen.append((args[0] if args else kwargs["input"], result))
+        return result
+
+
+def trace(net: nn.Module, example: Tensor) -> Trace:
+    """Runs the network once on `example` in eval mode, without gradients, and notes every module call.
+
+    Every output stays alive in the trace, so compare tensors by identity, and use small examples.
+    """
+    calls: list[Call] = []
+    running: list[nn.Module] = []
+
+    with ExitStack() as stack:
+        inner = stack.enter_context(evaluating(net))
+        stack.enter_context(torch.no_grad())
+        relus = stack.enter_context(_Relus(running))
+        for name, module in named_layers(inner).items():
+
+            def leave(module: nn.Module, inputs: Any, output: Any, name: str = name) -> None:
+                running.pop()
+                calls.append(Call(name, module, inputs, output))
+
+            stack.callback(module.register_forward_pre_hook(lambda m, _inputs: running.append(m)).remove)
+            stack.callback(module.register_forward_hook(leave).remove)
+        output = inner(example)
+    return Trace(tuple(calls), tuple(relus.seen), output)

@@ -1,0 +1,41 @@
+"""The only place where a map changes size.
+
+Convention: pixels are squares, their values stand at the centres. A map of h × w cells covers the same
+square as its resized version of H × W, so the centre of output row i lies at `(i + 0.5) · h / H - 0.5` in
+units of input rows; values between centres are bilinear, and beyond the outermost centres the edge value goes
+on. (PyTorch calls this `align_corners=False`.)
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+@lru_cache(maxsize=64)
+def _weights(cells: int, pixels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`[pixels, cells]`: how much each cell gives to each pixel; rows sum to 1."""
+    centre = ((torch.arange(pixels, dtype=torch.float64) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
+    distance = (centre[:, None] - torch.arange(cells, dtype=torch.float64)[None, :]).abs()
+    return (1 - distance).clamp(min=0).to(device, dtype)
+
+
+def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear, half-pixel centres, edges clamped.
+
+    Two small matrix products instead of a gather: about ten times faster for many small maps on a CPU.
+
+    Args:
+        maps: floating point `[M, h, w]`.
+        size: (H, W).
+
+    Returns:
+        `[M, H, W]` of the same dtype.
+    """
+    if maps.dim() != 3:
+        raise ValueError(f"maps: expected [M, h, w], got {list(maps.shape)}")
+    rows = _weights(maps.shape[1], size[0], maps.dtype, maps.device)
+    columns = _weights(maps.shape[2], size[1], maps.dtype, maps.device)
+    return rows @ maps @ columns.T

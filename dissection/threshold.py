@@ -1,0 +1,91 @@
+"""T_k: how strongly must unit k fire to count as active?
+
+`T_k` is the value at index ⌊q·n⌋ (from 0) of the unit's activations in descending order over all n positions of
+all images, zeros included; a position is active where a > T_k. So at most ⌊q·n⌋ positions are active, and for
+continuous activations exactly that many (Bau et al. 2017, Sec. 2.2: P(a > T_k) = q, q = 0.005).
+
+The threshold is exact, not sketched: the ⌊q·n⌋ + 1 largest values of each unit are all it depends on.
+
+    top = TopValues(units, keep=threshold_index(q, n) + 1)
+    top.add(activations)            # [U, M], as often as there are batches
+    top.bound                       # [U] a lower bound of T_k that only rises
+    top.at(threshold_index(q, n))   # [U] T_k
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+
+def threshold_index(quantile: float, positions: int) -> int:
+    """⌊q·n⌋, with q taken as the decimal number that it prints as (0.005 · 29400 is 147, not 146.99…)."""
+    if not 0 < quantile < 1:
+        raise ValueError(f"quantile: expected a share between 0 and 1, got {quantile}; 0.005 is usual")
+    return int(Fraction(repr(quantile)) * positions)
+
+
+class TopValues:
+    """The `keep` largest values of each unit, over everything added.
+
+    The order in which values arrive does not matter, and two halves can be merged: the state is the same
+    multiset of values for the same data.
+
+    Args:
+        units: U.
+        keep: how many values to keep, at least 1.
+        device: where the values live.
+    """
+
+    def __init__(self, units: int, keep: int, *, device: torch.device | str = "cpu") -> None:
+        if keep < 1:
+            raise ValueError(f"keep: expected at least 1, got {keep}")
+        self.keep = keep
+        self._best = torch.empty((units, 0), device=device)
+        self._pending: list[Tensor] = []
+        self._pending_columns = 0
+
+    @property
+    def bound(self) -> Tensor:
+        """`[U]`: no value at or below it can exceed the final T_k; -inf until `keep` values were seen."""
+        if self._best.shape[1] < self.keep:
+            return self._best.new_full((self._best.shape[0],), -torch.inf)
+        return self._best[:, -1]
+
+    def add(self, values: Tensor) -> None:
+        """Takes in `[U, M]` values, finite, any order."""
+        # Only values above the bound can matter; their largest number in any unit is what must be looked at.
+        above = int((values > self.bound[:, None]).sum(dim=1).max())
+        columns = min(above, self.keep)
+        if columns == 0:
+            return
+        self._pending.append(values.topk(columns, dim=1).values.float())
+        self._pending_columns += columns
+        # Merging costs about as much as it reads, so wait until there is as much new as there is old.
+        if self._best.shape[1] < self.keep or self._pending_columns >= self.keep:
+            self._merge_pending()
+
+    def merge(self, other: TopValues) -> None:
+        """Takes in what another one has seen."""
+        other._merge_pending()
+        if other._best.shape[1]:
+            self.add(other._best.to(self._best.device))
+
+    def at(self, index: int) -> Tensor:
+        """`[U]`: the value at `index` (from 0) in descending order.
+
+        Raises:
+            ValueError: fewer values than that were added, or kept.
+        """
+        self._merge_pending()
+        if not 0 <= index < self._best.shape[1]:
+            raise ValueError(f"index {index} is outside the {self._best.shape[1]} largest values that were kept")
+        return self._best[:, index].clone()
+
+    def _merge_pending(self) -> None:
+        if self._pending:
+            merged = torch.cat([self._best, *self._pending], dim=1)
+            self._best = merged.topk(min(self.keep, merged.shape[1]), dim=1).values
+            self._pending, self._pending_columns = [], 0

@@ -1,0 +1,171 @@
+"""Is the explanation true? Take its units away and see what the network says.
+
+The strongest units of the explained target are set to zero in the layer's output, and the rest of the network
+runs on; 100 seeded draws of as many *firing* units show what losing any such units costs. A unit that is
+silent on the image is reported as such: zeroing it changes nothing. The network is not split: the layer's hook
+hands on a batch of ablated copies of one image's maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dissection.recording import evaluating, record
+from neuro_explain.sentence import check_sentence
+from neuro_explain.targets import Target, class_probabilities
+
+DRAWS = 100
+_COPY_BYTES = 64 << 20  # maps of so many ablated copies at once
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, 5th and 95th percentile over the draws."""
+
+    mean: float
+    p5: float
+    p95: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Spread:
+        """The spread of some values."""
+        low, high = np.percentile(values, [5, 95])
+        return cls(float(values.mean()), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class AblationCheck:
+    """What zeroing the explanation's units does.
+
+    Attributes:
+        units: the units that were zeroed together.
+        silent: those of them that are zero on this image anyway.
+        score, probability: of the target before; the probability is None for a contrast.
+        score_without, probability_without: after.
+        draws: number of random draws.
+        drawn_units: units in each draw.
+        firing: units that fire on this image, from which the draws are taken.
+        random_score, random_probability: spread after zeroing the draws; None if no unit fires.
+        seed: of the draws.
+        text: all this in words.
+    """
+
+    units: tuple[int, ...]
+    silent: tuple[int, ...]
+    score: float
+    score_without: float
+    probability: float | None
+    probability_without: float | None
+    draws: int
+    drawn_units: int
+    firing: int
+    random_score: Spread | None
+    random_probability: Spread | None
+    seed: int
+    text: str
+
+
+def draw_units(firing: NDArray[np.int64], count: int, draws: int, seed: int) -> list[list[int]]:
+    """`draws` sets of `count` different firing units (all of them where there are fewer)."""
+    generator = np.random.default_rng(seed)
+    size = min(count, len(firing))
+    return [sorted(generator.choice(firing, size, replace=False).tolist()) for _ in range(draws if size else 0)]
+
+
+def ablated_outputs(
+    net: nn.Module, image: Tensor, layer: str, sets: Sequence[Sequence[int]], *, copies: int = 32
+) -> Tensor:
+    """What the network puts out when each set of units is zero in `layer`.
+
+    Args:
+        net: any module; comes back as it was.
+        image: one prepared image `[1, 3, H, W]`.
+        layer: dotted name of a layer that puts out `[1, U, h, w]`.
+        sets: S sets of unit numbers.
+        copies: ablated copies of the maps that go through the rest of the network at once.
+
+    Returns:
+        `[S, C]`, on the CPU.
+    """
+    parts = [sets[start : start + copies] for start in range(0, len(sets), copies)]
+    with evaluating(net) as plain, torch.no_grad():
+        return torch.cat([_ablated(plain, image, layer, part).cpu() for part in parts])
+
+
+def _ablated(net: nn.Module, image: Tensor, layer: str, sets: Sequence[Sequence[int]]) -> Tensor:
+    def without(maps: Tensor) -> Tensor:
+        keep = maps.new_ones((len(sets), maps.shape[1], 1, 1))
+        for row, units in enumerate(sets):
+            keep[row, list(units)] = 0
+        return maps * keep
+
+    def run(images: Tensor) -> Tensor:
+        with record(net, layer, edit=without):
+            output: Tensor = net(images)
+        return output
+
+    try:
+        output = run(image)
+    except RuntimeError:
+        output = torch.empty(0)
+    if len(output) == len(sets):
+        return output
+    # The rest of the network remembers that it was given one image: give it as many as there are copies.
+    return run(image.expand(len(sets), *image.shape[1:]))
+
+
+def check_by_ablation(
+    net: nn.Module,
+    image: Tensor,
+    layer: str,
+    units: Sequence[int],
+    activations: NDArray[np.float32],
+    target: Target,
+    *,
+    score: float,
+    probability: float | None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> AblationCheck:
+    """Runs the check.
+
+    Args:
+        net, image, layer: as in `ablated_outputs`.
+        units: the units to take away together.
+        activations: A of this image, `[U, h, w]`.
+        target: what to read off the outputs.
+        score, probability: its values with all units in place; no probability, none afterwards.
+        draws: number of random draws.
+        seed: of the draws.
+    """
+    fires: NDArray[np.bool_] = np.any(activations, axis=(1, 2))
+    firing = np.flatnonzero(fires)
+    random_sets = draw_units(firing, len(units), draws, seed)
+    copies = max(1, _COPY_BYTES // activations.nbytes)
+    outputs = ablated_outputs(net, image, layer, [list(units), *random_sets], copies=copies)
+    scores = target(outputs).double().numpy()
+    probabilities = None
+    if probability is not None and target.index is not None:
+        probabilities = class_probabilities(outputs)[:, target.index].double().numpy()
+    check = AblationCheck(
+        units=tuple(units),
+        silent=tuple(unit for unit in units if not fires[unit]),
+        score=score,
+        score_without=float(scores[0]),
+        probability=probability,
+        probability_without=None if probabilities is None else float(probabilities[0]),
+        draws=len(random_sets),
+        drawn_units=min(len(units), len(firing)),
+        firing=len(firing),
+        random_score=Spread.of(scores[1:]) if random_sets else None,
+        random_probability=Spread.of(probabilities[1:]) if random_sets and probabilities is not None else None,
+        seed=seed,
+        text="",
+    )
+    return replace(check, text=check_sentence(check, target.label))

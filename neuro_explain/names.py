@@ -1,0 +1,98 @@
+"""The names of a model's units: make them from a concept set, or load them.
+
+    names = dissect(model, open_concepts("broden:data/broden1_224"))
+    names.save("runs/resnet18/dissection")
+    names = load_names("runs/resnet18/dissection")        # or a NetDissect result CSV
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from dissection import readers
+from dissection.artifact import ArtifactError
+from dissection.concepts import ConceptDataset
+from dissection.dissect import LABEL_SIZE, MEMORY, QUANTILE
+from dissection.dissect import dissect as dissect_layer
+from dissection.names import MIN_IOU, Names
+from dissection.netdissect_csv import read_netdissect_csv
+from dissection.result import Dissection
+from neuro_explain.model import Model
+
+
+def open_concepts(specs: readers.Spec | Sequence[readers.Spec]) -> ConceptDataset:
+    """Opens one concept set, or several as one; see `dissection.readers` for the kinds of spec.
+
+    Raises:
+        ValueError: an unknown kind, or a broken set.
+    """
+    return readers.open_concepts(specs)
+
+
+def dissect(
+    model: Model,
+    concepts: ConceptDataset | str | Sequence[readers.Spec],
+    *,
+    quantile: float = QUANTILE,
+    label_size: int = LABEL_SIZE,
+    min_iou: float = MIN_IOU,
+    exemplars: int = 4,
+    batch_size: int = 32,
+    workers: int = 2,
+    memory: int = MEMORY,
+    scratch: Path | None = None,
+    progress: bool | None = None,
+) -> Dissection:
+    """Names the units of the model's layer; see `dissection.dissect.dissect` for the options.
+
+    Args:
+        model: the network with its layer and preprocessing.
+        concepts: an opened concept set, or its spec or specs.
+
+    Raises:
+        ValueError: a broken concept set, a layer without maps, values that are not finite.
+    """
+    if isinstance(concepts, str) or (isinstance(concepts, Sequence) and not hasattr(concepts, "image_id")):
+        opened = open_concepts(concepts)
+    else:
+        opened = concepts  # type: ignore[assignment]
+    return dissect_layer(
+        model.net,
+        model.layer,
+        model.preprocess.probe,
+        opened,
+        quantile=quantile,
+        label_size=label_size,
+        min_iou=min_iou,
+        exemplars=exemplars,
+        batch_size=batch_size,
+        workers=workers,
+        memory=memory,
+        scratch=scratch,
+        model_name=model.name,
+        layer_reason=model.layer_reason,
+        concept_sets=readers.set_names(opened),
+        progress=progress,
+    )
+
+
+def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) -> Names:
+    """Names from a dissection's folder, or from a NetDissect result CSV.
+
+    Args:
+        path: the folder or the file.
+        min_iou: the IoU that a name needs, for a CSV, which does not say; default 0.05.
+
+    Raises:
+        ArtifactError: nothing there that can be read as names.
+    """
+    place = Path(path)
+    if place.is_dir():
+        if min_iou is not None:
+            raise ArtifactError(f"{place} is a dissection, which has its own min_iou; leave it out")
+        return Dissection.load(place)
+    if not place.exists():
+        raise ArtifactError(f"{place} does not exist; expected a dissection's folder or a NetDissect result CSV")
+    return read_netdissect_csv(place, min_iou=MIN_IOU if min_iou is None else min_iou)

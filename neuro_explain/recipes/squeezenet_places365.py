@@ -1,0 +1,235 @@
+"""SqueezeNet for Places365: the network, and its weights from the original pickle or from safetensors.
+
+SqueezeNet 1.1 with batch normalisation after every convolution but the last and a leaky ReLU (slope 0.55).
+The original weights are a pickled list of arrays written by another library; a pickle can call anything, so
+this reader knows the three NumPy names that arrays need and refuses every other. That library computes
+true convolutions: kernels are turned by 180° for torch.
+
+The input has the mean image of Places subtracted, which lies beside the weights file, in Caffe's format or
+as an array.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neuro_explain import places365
+from neuro_explain.checkpoint import StateDict, existing_file, fit, read_state_dict
+from neuro_explain.preprocess import Preprocess
+from neuro_explain.recipes import RANDOM, Loaded, ModelEntry, reproducible, untrained
+from neuro_explain.recipes.caffe import read_mean
+
+NAME = "squeezenet-places365"
+SOURCE = "https://github.com/urbste/squeezenet_places365"
+MEAN_FILES = ("places365CNN_mean.binaryproto", "places365_mean_bgr_u8.npy")
+_PICKLE = "squeezenet_weights_places365.params"
+_CHANNEL_MEAN = (104.051, 112.514, 116.676)
+_INPUT = 224
+_LICENCE = "none stated by its source"
+
+
+class _ConvUnit(nn.Module):
+    """Convolution, batch normalisation, leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2)
+        # The saved deviations have the usual epsilon in them.
+        self.bn = nn.BatchNorm2d(outputs, eps=0.0)
+        self.act = nn.LeakyReLU(0.55)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.bn(self.conv(x)))  # type: ignore[no-any-return]
+
+
+class _Fire(nn.Module):
+    """Few channels, then many: 1×1 and 3×3 side by side."""
+
+    def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
+        super().__init__()
+        self.squeeze = _ConvUnit(inputs, squeezed, 1)
+        self.expand1x1 = _ConvUnit(squeezed, expanded, 1)
+        self.expand3x3 = _ConvUnit(squeezed, expanded, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.squeeze(x)
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1)
+
+
+class SqueezeNetPlaces365(nn.Module):
+    """`[N, 3, 224, 224]` in, 365 scores out; fire9 is `features.11`, 512 units of 13×13."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        def pool() -> nn.Module:
+            return nn.MaxPool2d(3, 2)
+
+        self.features = nn.Sequential(
+            _ConvUnit(3, 64, 3, stride=2),
+            pool(),
+            _Fire(64, 16, 64),
+            _Fire(128, 16, 64),
+            pool(),
+            _Fire(128, 32, 128),
+            _Fire(256, 32, 128),
+            pool(),
+            _Fire(256, 48, 192),
+            _Fire(384, 48, 192),
+            _Fire(384, 64, 256),
+            _Fire(512, 64, 256),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(0.5), nn.Conv2d(512, 365, 1), nn.LeakyReLU(0.55))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores before softmax."""
+        x = self.classifier(self.features(x))
+        return x.mean((2, 3))
+
+
+def _array_parts() -> dict[tuple[str, str], Any]:
+    # An array says itself how it is rebuilt; the function lives under a private name that has moved.
+    rebuild = np.empty(0).__reduce__()[0]
+    parts: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+    return parts | {(f"numpy.{core}.multiarray", "_reconstruct"): rebuild for core in ("core", "_core")}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        part = _array_parts().get((module, name))
+        if part is None:
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return part
+
+
+def read_pickled_arrays(path: Path) -> list[NDArray[np.float32]]:
+    """The arrays of a pickled list, read without running anything but NumPy's own array building.
+
+    Raises:
+        ValueError: the pickle asks for anything else, is damaged, or holds no list of float arrays.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _ArraysOnly(file, encoding="latin1").load()
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path}: refused or damaged: a list of NumPy arrays was expected, the pickle asks for {error}"
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise ValueError(f"{path}: damaged or cut short: {error}") from error
+    if not isinstance(content, list) or not all(
+        isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in content
+    ):
+        raise ValueError(f"{path}: expected a pickled list of float arrays, got a {type(content).__name__}")
+    return content
+
+
+def from_lasagne(arrays: list[NDArray[np.float32]], source: str) -> StateDict:
+    """The original's arrays under the network's names.
+
+    Each convolution has W and b, and all but the last beta, gamma, mean and the inverse deviation.
+    """
+    units = [name for name, module in SqueezeNetPlaces365().named_modules() if isinstance(module, _ConvUnit)]
+    expected = 6 * len(units) + 2
+    if len(arrays) != expected:
+        raise ValueError(f"{source}: expected {expected} arrays, got {len(arrays)}")
+    state: StateDict = OrderedDict()
+
+    def put(name: str, array: NDArray[Any]) -> None:
+        state[name] = torch.from_numpy(np.array(array, dtype=np.float32))
+
+    def put_convolution(name: str, weight: NDArray[Any], bias: NDArray[Any]) -> None:
+        if weight.ndim != 4:
+            raise ValueError(f"{source}: {name}: expected kernels [out, in, h, w], got {list(weight.shape)}")
+        put(f"{name}.weight", weight[:, :, ::-1, ::-1])
+        put(f"{name}.bias", bias)
+
+    for at, unit in enumerate(units):
+        weight, bias, beta, gamma, mean, inverse_deviation = arrays[6 * at : 6 * at + 6]
+        put_convolution(f"{unit}.conv", weight, bias)
+        put(f"{unit}.bn.bias", beta)
+        put(f"{unit}.bn.weight", gamma)
+        put(f"{unit}.bn.running_mean", mean)
+        put(f"{unit}.bn.running_var", 1 / np.square(inverse_deviation.astype(np.float64)))
+    put_convolution("classifier.1", *arrays[-2:])
+    return state
+
+
+def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
+    """SqueezeNet for Places365 with the weights of a file, or `"random"` ones.
+
+    Raises:
+        FileNotFoundError: no weights given, or no mean image beside them.
+        ValueError: a file that is damaged or does not fit.
+    """
+    if weights is None:
+        raise FileNotFoundError(
+            f"{NAME}: give with weights= the file {_PICKLE} of {SOURCE} or its conversion to safetensors, "
+            f"with {MEAN_FILES[0]} beside it; neither is downloaded"
+        )
+    with reproducible():
+        net = SqueezeNetPlaces365()
+    if weights == RANDOM:
+        preprocess = _preprocess(mean=_CHANNEL_MEAN)
+        which, origin, shown = "random (seed 0), never trained", "this package", untrained(NAME)
+        return Loaded(net, preprocess, places365.names(), shown, which, origin, "Apache-2.0")
+    path = existing_file(weights)
+    with path.open("rb") as file:
+        pickled = file.read(1) == b"\x80"
+    state = from_lasagne(read_pickled_arrays(path), path.name) if pickled else read_state_dict(path)
+    fit(net, state, source=path.name)
+    mean = _mean_beside(path)
+    return Loaded(net, _preprocess(mean_image=mean), places365.names(), NAME, path.name, SOURCE, _LICENCE)
+
+
+def _preprocess(
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0), mean_image: Tensor | None = None
+) -> Preprocess:
+    return Preprocess(
+        (_INPUT, _INPUT),
+        (256, 256),
+        channels="BGR",
+        scale=False,
+        mean=mean,
+        std=(255.0, 255.0, 255.0),
+        mean_image=mean_image,
+    )
+
+
+def _mean_beside(weights: Path) -> Tensor:
+    """The centre of the Places mean image, BGR `[3, 224, 224]`, from the folder of the weights."""
+    for file in MEAN_FILES:
+        path = weights.parent / file
+        if path.is_file():
+            image = read_mean(path)
+            if image.shape != (3, 256, 256):
+                raise ValueError(f"{path}: expected a mean image of 3×256×256, got {list(image.shape)}")
+            edge = (256 - _INPUT) // 2
+            return torch.from_numpy(image[:, edge:-edge, edge:-edge].copy())
+    raise FileNotFoundError(
+        f"{NAME}: the mean image is missing: put {' or '.join(MEAN_FILES)} beside {weights} (it is part of the "
+        "Places365 models of Caffe and of the weights' source)"
+    )
+
+
+def entries() -> Iterator[ModelEntry]:
+    """The list's line."""
+    yield ModelEntry(
+        NAME,
+        "places365",
+        "Places365 classifier, 512 units of 13×13",
+        False,
+        f"give the file {_PICKLE} or its safetensors; source: {SOURCE}",
+        _LICENCE,
+    )

@@ -1,0 +1,28 @@
+"""From an artifact folder to its page; the pages themselves are made by `reports`, which knows no network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from dissection.artifact import ArtifactError
+
+
+def write_report(folder: str | os.PathLike[str], *, colors: Literal["perceptual", "paper"] = "perceptual") -> Path:
+    """Renders `index.html` in the folder of an explanation or a dissection; returns its path.
+
+    Args:
+        folder: of a saved `Explanation` or `Dissection`.
+        colors: the colours of the maps at first sight; "paper" is the rainbow of the paper's figures.
+
+    Raises:
+        ArtifactError: not a whole artifact.
+    """
+    from reports.read import ReportError
+    from reports.write import write_report as render
+
+    try:
+        return render(folder, colors=colors)
+    except ReportError as error:
+        raise ArtifactError(str(error)) from error

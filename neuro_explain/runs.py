@@ -1,0 +1,76 @@
+"""Several images into several folders: each explained, saved and rendered, one bad image stopping none of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dissection.artifact import check_writable
+from dissection.images import ImageError
+from dissection.names import Names
+from neuro_explain.explain import explain
+from neuro_explain.explanation import Explanation
+from neuro_explain.model import Model
+from neuro_explain.report import write_report
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one image: an explanation in a folder with its page, or an error."""
+
+    image: Path
+    folder: Path
+    page: Path | None = None
+    explanation: Explanation | None = None
+    error: Exception | None = None
+
+
+def output_folders(images: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[tuple[Path, Path]]:
+    """(image, folder) pairs: `out` itself for one image, `out/STEM`, `out/STEM-2` … for several.
+
+    Raises:
+        ArtifactError: a folder cannot be written, or holds an artifact that may not be replaced.
+    """
+    if len(images) == 1:
+        pairs = [(images[0], out)]
+    else:
+        taken: set[str] = set()
+        pairs = []
+        for image in images:
+            stem = image.stem or "image"
+            name = next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, len(images) + 2))) if n.casefold() not in taken)
+            taken.add(name.casefold())
+            pairs.append((image, out / name))
+    for _, folder in pairs:
+        check_writable(folder, overwrite=overwrite)
+    return pairs
+
+
+def explain_to_folders(
+    model: Model,
+    pairs: Sequence[tuple[Path, Path]],
+    names: Names,
+    *,
+    overwrite: bool = False,
+    command: list[str] | None = None,
+    options: Mapping[str, Any],
+) -> Iterator[Done]:
+    """Explains each image into its folder; an unreadable image becomes a `Done` with its error.
+
+    Args:
+        model, names: as for `explain`.
+        pairs: from `output_folders`.
+        overwrite: replace artifacts.
+        command: the command line, for the manifests.
+        options: of `explain`.
+    """
+    for image, folder in pairs:
+        try:
+            explanation = explain(model, image, names, **options)
+        except (ImageError, FileNotFoundError) as error:
+            yield Done(image, folder, error=error)
+            continue
+        explanation.save(folder, overwrite=overwrite, command=command)
+        yield Done(image, folder, write_report(folder), explanation)

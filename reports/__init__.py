@@ -1,0 +1,3 @@
+"""Pages made from artifact folders; needs neither torch nor a network."""
+
+DISTRIBUTION = "neuro-explain"

@@ -1,0 +1,162 @@
+"""What `docs/artifacts.md` promises, as far as pages rely on it, and the checks that a folder keeps it.
+
+A key, a column or a shape that is missing ends in a `ReportError` naming it, never in a page with a hole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+Row = dict[str, Any]
+
+SEE = "see docs/artifacts.md"
+
+
+class ReportError(ValueError):
+    """A folder that no page can be made from; the message says why, and what to do."""
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+MANIFEST = _keys(
+    "created model layer weights_fingerprint data_fingerprint options seed versions command files"
+)
+SUMMARY = _keys(
+    "units images images_left_out positions map_size quantile label_size min_iou named distinct categories "
+    "layer_reason concept_sets"
+)
+CATEGORY = _keys("category units detectors concepts pixels images")
+EXPLANATION = _keys("image model names rank_by top named_only predictions targets check text notes")
+PARTS = {
+    "image": _keys("name width height crop"),
+    "model": _keys("name layer layer_reason origin licence units map_size rectified"),
+    "names": _keys("source concept_sets quantile min_iou units named verified"),
+}
+PREDICTION = _keys("index label score probability")
+TARGET = _keys(
+    "kind label index versus score probability sentence zero_map named_alpha_share "
+    "named_contribution_share silent_units for against"
+)
+TARGET_KINDS = ("class", "contrast", "counterfactual")
+UNIT = _keys(
+    "unit rank concept category iou margin best_concept runner_up alpha activation contribution silent "
+    "above_threshold map"
+)
+CHECK = _keys(
+    "units silent score score_without probability probability_without draws drawn_units firing random_score "
+    "random_probability text"
+)
+
+
+def need(value: Any, keys: Iterable[str], where: str) -> None:
+    """Refuse what is no JSON object with these keys; `where` is what the message calls it."""
+    need_type(value, dict, where)
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise ReportError(f"{where}: expected the key {', '.join(map(repr, missing))}; {SEE}")
+
+
+def need_type(value: Any, kind: type, where: str) -> None:
+    """Refuse what is not of this type."""
+    if not isinstance(value, kind):
+        raise ReportError(f"{where}: expected {kind.__name__}, got {type(value).__name__}; {SEE}")
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _real(text: str) -> float | None:
+    value = float(text) if text else None
+    if value is not None and not math.isfinite(value):
+        raise ValueError(f"{text} is not finite")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+COLUMNS: dict[str, dict[str, Callable[[str], Any]]] = {
+    "units": {
+        "unit": int, "concept": str, "category": str, "iou": _real, "best_concept": str, "best_category": str,
+        "runner_up": str, "runner_up_category": str, "runner_up_iou": _real, "margin": _real,
+        "threshold": _real, "active_pixels": _integer, "intersection": _integer, "activation_area": _integer,
+        "concept_area": _integer, "note": str,
+    },
+    "concepts": {
+        "concept": int, "name": str, "category": str, "pixels": int, "images": int, "share": _real,
+        "ceiling": _real, "reachable": _boolean, "units": int,
+    },
+    "exemplars": {"unit": int, "rank": int, "image": str, "peak": _real},
+}  # fmt: skip
+
+
+def typed_rows(data: bytes, where: str, columns: Mapping[str, Callable[[str], Any]]) -> list[Row]:
+    """The rows of a CSV file as typed dictionaries; columns that we do not know are left out."""
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ReportError(f"{where}: expected the column {', '.join(missing)}; {SEE}")
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ReportError(f"{where} is not readable as CSV ({error})") from error
+    typed: list[Row] = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            typed.append({name: convert(row[name] or "") for name, convert in columns.items()})
+        except (ValueError, KeyError) as error:
+            raise ReportError(f"{where}, row {line}: unexpected value ({error})") from error
+    return typed
+
+
+def check_summary(summary: Row, tables: Mapping[str, list[Row]], root: Path) -> None:
+    """The summary has its keys, and the table a row for each of its units."""
+    need(summary, SUMMARY, str(root / "summary.json"))
+    for i, category in enumerate(summary["categories"]):
+        need(category, CATEGORY, f"{root / 'summary.json'}: categories[{i}]")
+    numbers = [row["unit"] for row in tables["units"]]
+    if numbers != list(range(summary["units"])):
+        raise ReportError(
+            f"{root / 'units.csv'}: expected a row for each of {summary['units']} units in order, "
+            f"got {len(numbers)}"
+        )
+
+
+def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], where: str) -> None:
+    """The explanation has its keys, and every target and unit a map in the arrays."""
+    need(facts, EXPLANATION, where)
+    for part, keys in PARTS.items():
+        need(facts[part], keys, f"{where}: {part}")
+    for i, prediction in enumerate(facts["predictions"]):
+        need(prediction, PREDICTION, f"{where}: predictions[{i}]")
+    targets, shape = facts["targets"], tuple(facts["model"]["map_size"])
+    signed, units = arrays["signed_map"], arrays["unit_map"]
+    if not targets or signed.shape != (len(targets), *shape) or units.shape[1:] != shape:
+        raise ReportError(
+            f"{where}: {len(targets)} targets with maps of {list(shape)} do not fit the arrays, whose "
+            f"shapes are {list(signed.shape)} (signed_map) and {list(units.shape)} (unit_map)"
+        )
+    for i, target in enumerate(targets):
+        need(target, TARGET, f"{where}: targets[{i}]")
+        if target["kind"] not in TARGET_KINDS:
+            raise ReportError(f"{where}: targets[{i}]: unknown kind {target['kind']!r}")
+        for side in ("for", "against"):
+            for j, unit in enumerate(target[side]):
+                need(unit, UNIT, f"{where}: targets[{i}]: {side}[{j}]")
+                if not 0 <= unit["map"] < len(units):
+                    raise ReportError(f"{where}: unit {unit['unit']}: map {unit['map']} of {len(units)}")
+    if facts["check"] is not None:
+        need(facts["check"], CHECK, f"{where}: check")

@@ -1,0 +1,171 @@
+"""Arrays in, pictures out: the colour maps, tiny overlays, small charts, and images that fit a budget.
+
+Three colour maps of 256 colours, first colour for zero (or the most negative value), last for the maximum:
+
+* `heat`: from dark violet over red to light yellow. Its lightness (OKLab) rises evenly, so it reads the same
+  for colour-blind eyes and in greyscale, and equal steps of the value look equally large.
+* `signed`: blue – grey – orange around zero, equally light on both sides. A page never shows it without
+  hatching or signs: the sign is not told by colour alone.
+* `paper`: the rainbow ("jet") of the Grad-CAM paper, as a choice.
+
+OKLab: Björn Ottosson, "A perceptual color space for image processing", 2020.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import cache
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+
+COLOURS = 256
+
+
+def _oklch_to_rgb(
+    lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """OKLCh (hue in degrees) to 8-bit sRGB, clipped to the gamut. `[N]` each to `[N, 3]`."""
+    a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
+    cones = np.stack(
+        [
+            lightness + 0.3963377774 * a + 0.2158037573 * b,
+            lightness - 0.1055613458 * a - 0.0638541728 * b,
+            lightness - 0.0894841775 * a - 1.2914855480 * b,
+        ]
+    )
+    to_linear = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.7076147010],
+        ]
+    )
+    linear = np.clip(to_linear @ cones**3, 0, 1)
+    encoded: NDArray[np.float64] = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    )
+    colours: NDArray[np.uint8] = np.rint(255 * encoded.T).astype(np.uint8)
+    return colours
+
+
+def _even(
+    lightness: NDArray[np.float64], chroma: NDArray[np.float64], hue: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """`COLOURS` colours along a path through OKLCh, equally far from one another."""
+    steps = np.hypot(np.diff(lightness), np.hypot(*_polar_steps(chroma, hue)))
+    way = np.concatenate([[0.0], np.cumsum(steps)])
+    at = np.linspace(0, way[-1], COLOURS)
+    path = (lightness, chroma, hue)
+    return _oklch_to_rgb(*(np.interp(at, way, values) for values in path))
+
+
+def _polar_steps(
+    chroma: NDArray[np.float64], hue: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    angle = np.radians(hue)
+    return np.diff(chroma * np.cos(angle)), np.diff(chroma * np.sin(angle))
+
+
+@cache
+def colour_table(name: str) -> NDArray[np.uint8]:
+    """The 256 colours of a map, `[256, 3]`: `heat`, `signed` or `paper`."""
+    t = np.linspace(0, 1, 2001)
+    if name == "heat":
+        return _even(0.16 + 0.79 * t, 0.085 + 0.095 * np.sin(np.pi * t), 285 + 175 * t)
+    if name == "signed":
+        t = np.linspace(0, 1, COLOURS)
+        side = np.abs(2 * t - 1)
+        return _oklch_to_rgb(0.94 - 0.34 * side, 0.155 * side, np.where(t < 0.5, 252.0, 50.0))
+    if name == "paper":
+        t = np.linspace(0, 1, COLOURS)
+        ramps = [1.5 - np.abs(4 * t - centre) for centre in (3, 2, 1)]
+        return np.rint(255 * np.clip(np.stack(ramps, axis=1), 0, 1)).astype(np.uint8)
+    raise ValueError(f"colour map {name!r}: expected heat, signed or paper")
+
+
+def overlay(cells: NDArray[np.float32], colours: str) -> bytes:
+    """A map `[h, w]` as a picture of h × w pixels, for a browser to enlarge: PNG with transparency.
+
+    Zero is the first colour and lets the photograph through (not with `paper`, which covers evenly); the
+    largest cell is exactly the last colour, opaque. A map without a positive cell is transparent.
+    """
+    peak = float(cells.max())
+    share = np.clip(cells, 0, None) / peak if peak > 0 else np.zeros(cells.shape)
+    index = np.rint(share * (COLOURS - 1)).astype(np.intp)
+    opacity = np.rint(255.0 if colours == "paper" else 90 + 165 * share) * np.ones(cells.shape) * (peak > 0)
+    pixels = np.dstack([colour_table(colours)[index], opacity.astype(np.uint8)])
+    return _encode(Image.fromarray(pixels), "PNG")
+
+
+def _encode(image: Image.Image, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def data_uri(data: bytes) -> str:
+    """Bytes of a PNG, WebP or JPEG as a `data:` address."""
+    kind = "png" if data[:4] == b"\x89PNG" else "jpeg" if data[:2] == b"\xff\xd8" else "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """Width and height of an encoded image."""
+    with Image.open(io.BytesIO(data)) as image:
+        return image.width, image.height
+
+
+def shrink(data: bytes, quality: int, height: int | None = None) -> bytes:
+    """The image as WebP of the given quality, no higher than `height`; the original where that is smaller."""
+    with Image.open(io.BytesIO(data)) as image:
+        small = image.convert("RGB")
+    if height is not None and small.height > height:
+        small = small.resize((max(1, round(small.width * height / small.height)), height))
+    made = _encode(small, "WEBP", quality=quality)
+    return made if len(made) < len(data) else data
+
+
+def pack(cells: NDArray[np.float32]) -> dict[str, float | str]:
+    """A map's cells for the browser: signed bytes, −127…127, in base64, and the value of one step.
+
+    Zero stays exactly zero, so the sign of a cell survives the rounding or becomes none.
+    """
+    peak = float(np.abs(cells).max())
+    step = peak / 127 if peak > 0 else 0.0
+    whole = np.rint(cells / step) if step > 0 else np.zeros(cells.shape)
+    data = base64.b64encode(whole.astype(np.int8).tobytes()).decode("ascii")
+    return {"step": float(f"{step:.6g}"), "cells": data}
+
+
+def signed_bar(share: float) -> Markup:
+    """A bar from the middle: to the right for +, hatched and to the left for −; `share` in −1…1."""
+    width = round(50 * min(1.0, abs(share)), 1)
+    kind, x = ("minus", round(50 - width, 1)) if share < 0 else ("plus", 50)
+    return Markup(
+        '<svg class="bar" viewBox="0 0 100 8" aria-hidden="true"><path class="axis" d="M50 0v8"/>'
+        '<rect class="{}" x="{}" y="1" width="{}" height="6"/></svg>'
+    ).format(kind, f"{x:g}", f"{width:g}")
+
+
+def share_bar(share: float, kind: str = "plus") -> Markup:
+    """A bar from the left on a track; `share` in 0…1."""
+    return Markup(
+        '<svg class="bar wide" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" width="100" height="8"/><rect class="{}" width="{}" height="8"/></svg>'
+    ).format(kind, f"{100 * min(1.0, max(0.0, share)):.4g}")
+
+
+def interval_bar(value: float, low: float, high: float, start: float, end: float) -> Markup:
+    """A dot at `value` with a line from `low` to `high`, on an axis from `start` to `end`."""
+    span = (end - start) or 1.0
+    at, left, right = (100 * min(1.0, max(0.0, (v - start) / span)) for v in (value, low, high))
+    zero = 100 * min(1.0, max(0.0, -start / span))
+    return Markup(
+        '<svg class="interval" aria-hidden="true"><line class="track" x1="0" x2="100%" y1="50%" y2="50%"/>'
+        '<line class="axis" x1="{}%" x2="{}%" y1="0" y2="100%"/>'
+        '<line class="reach" x1="{}%" x2="{}%" y1="50%" y2="50%"/><circle cx="{}%" cy="50%" r="5"/></svg>'
+    ).format(*(f"{v:.4g}" for v in (zero, zero, left, right, at)))

@@ -1,0 +1,275 @@
+"""What the explanation page says: from the artifact's facts and maps to words, bars and overlays.
+
+Everything that the template prints is prepared here, so the template only arranges. The unit evidence of
+every target is worded once, in a table; the cards repeat the table of the first target, and the page's script
+refills them from the table when another target is chosen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports import draw, words
+from reports.contract import Row
+from reports.read import Artifact
+
+_RANKING = {
+    "alpha": (
+        "Units are ranked by alpha, the mean gradient of the score: how much the score would rise if the "
+        "unit fired more. It does not say whether the unit fires on this photograph; the contribution and the "
+        "heatmaps do."
+    ),
+    "contribution": (
+        "Units are ranked by contribution, alpha times the unit's summed activation: what the unit adds to "
+        "this score on this photograph."
+    ),
+}
+
+
+def explanation_view(artifact: Artifact, colours: str) -> Row:
+    """The template's variables for an explanation, but for the pictures.
+
+    Args:
+        artifact: an explanation.
+        colours: `heat` or `paper`, for the overlays that are there without a script.
+    """
+    facts = artifact.facts
+    image, model, names = facts["image"], facts["model"], facts["names"]
+    left, top, right, bottom = image["crop"]
+    stage = {
+        "width": image["width"],
+        "height": image["height"],
+        "crop": {"x": left, "y": top, "width": right - left, "height": bottom - top},
+        "cut": left > 0.5 or top > 0.5 or right < image["width"] - 0.5 or bottom < image["height"] - 0.5,
+    }
+    labels = {p["index"]: p["label"] for p in facts["predictions"]}
+    labels |= {t["index"]: t["label"] for t in facts["targets"] if t["kind"] == "class"}
+    targets = [
+        _target(number, target, labels, artifact, colours) for number, target in enumerate(facts["targets"])
+    ]
+    first = facts["targets"][0]
+    rest = facts["text"].removeprefix(first["sentence"]).strip()
+    return {
+        "title": f"{targets[0]['heading']} — {image['name']}",
+        "image": image,
+        "model": model,
+        "names": names,
+        "stage": stage,
+        "targets": targets,
+        "answers": _answers(facts),
+        "rest": rest,
+        "unverified": names["named"] > 0 and not names["verified"],
+        "check": None if facts["check"] is None else _check(facts["check"]),
+        "meters": _meters(first),
+        "honesty": _honesty(facts),
+        "notes": facts["notes"],
+        "cell": _cell(image, model),
+        "named_units": f"{names['named']:,} of {names['units']:,} units named",
+    }
+
+
+def explanation_maps(artifact: Artifact) -> Row:
+    """The raw cells of all maps and the colour tables, for the page's script."""
+    signed, units = artifact.arrays["signed_map"], artifact.arrays["unit_map"]
+    return {
+        "shape": list(signed.shape[1:]),
+        "targets": [draw.pack(cells) for cells in signed],
+        "units": [draw.pack(cells) for cells in units],
+    }
+
+
+def _target(number: int, target: Row, labels: dict[int, str], artifact: Artifact, colours: str) -> Row:
+    what = labels.get(target["index"], target["label"])
+    other = labels.get(target["versus"], "the other class") if target["versus"] is not None else None
+    heading, tab, sides, shown = {
+        "class": (f"Why “{what}”?", what, (f"For “{what}”", f"Against “{what}”"), f"Grad-CAM for “{what}”"),
+        "contrast": (
+            f"Why “{what}” rather than “{other}”?",
+            f"Why rather than “{other}”?",
+            (f"For “{what}”", f"For “{other}”"),
+            f"what speaks for “{what}” rather than “{other}”",
+        ),
+        "counterfactual": (
+            f"What speaks against “{what}”?",
+            f"What speaks against “{what}”?",
+            (f"Against “{what}”", f"For “{what}”"),
+            f"what speaks against “{what}” (counterfactual)",
+        ),
+    }[target["kind"]]
+    cells = np.clip(artifact.arrays["signed_map"][number], 0, None)
+    units = target["for"] + target["against"]
+    scale = {key: max((abs(unit[key]) for unit in units), default=0.0) for key in ("alpha", "contribution")}
+    return {
+        "id": f"target-{number}",
+        "kind": target["kind"],
+        "heading": heading,
+        "tab": tab,
+        "shown": shown,
+        "sentence": target["sentence"],
+        "zero": target["zero_map"],
+        "where": _where(cells, artifact.facts["image"]),
+        "overlay": draw.data_uri(draw.overlay(cells, colours)),
+        "shares": _shares(target, artifact.facts["model"]["units"]),
+        "columns": [
+            {"title": title, "units": [_unit(unit, scale, artifact) for unit in target[side]], "side": side}
+            for title, side in zip(sides, ("for", "against"), strict=True)
+        ],
+    }
+
+
+def _unit(unit: Row, scale: dict[str, float], artifact: Artifact) -> Row:
+    named = unit["concept"] is not None
+    closest = f"closest: {unit['best_concept']}" if unit["best_concept"] else "no concept overlaps"
+    if unit["iou"] is None:
+        sure = "named without an IoU" if named else "no IoU"
+    else:
+        sure = f"IoU {words.overlap(unit['iou'])}"
+        if unit["margin"] is not None and unit["runner_up"]:
+            sure += f", {words.overlap(unit['margin'])} above “{unit['runner_up']}”"
+    state, fires = _fires(unit)
+    cells = artifact.arrays["unit_map"][unit["map"]]
+    return {
+        "unit": unit["unit"],
+        "map": unit["map"],
+        "rank": unit["rank"],
+        "named": named,
+        "title": unit["concept"] if named else f"unit {unit['unit']}, unnamed",
+        "who": f"unit {unit['unit']} · {unit['category']}" if named else f"({closest})",
+        "sure": sure,
+        "alpha": words.signed(unit["alpha"]),
+        "activation": words.number(unit["activation"]),
+        "contribution": words.signed(unit["contribution"]),
+        "alpha_share": unit["alpha"] / (scale["alpha"] or 1.0),
+        "contribution_share": unit["contribution"] / (scale["contribution"] or 1.0),
+        "state": state,
+        "fires": fires,
+        "where": _where(cells, artifact.facts["image"]),
+        "strip": unit["unit"] in artifact.strips,
+    }
+
+
+def _fires(unit: Row) -> tuple[str, str]:
+    share = unit["above_threshold"]
+    if unit["silent"]:
+        return "silent", "silent on this photograph"
+    if share is None:
+        return "fires", f"fires here: mean activation {words.number(unit['activation'])}"
+    if share == 0:
+        return "below", "below its threshold here"
+    return "fires", f"fires here: {words.percent(share)} of cells above its threshold"
+
+
+def _where(cells: NDArray[np.float32], image: Row) -> str:
+    left, top, right, bottom = image["crop"]
+    return words.where_hot(cells, (left, top, right, bottom), image["width"], image["height"])
+
+
+def _answers(facts: Row) -> list[Row]:
+    """The predicted classes with their targets, and the explained class where it is none of them."""
+    by_class = {t["index"]: i for i, t in reversed(list(enumerate(facts["targets"]))) if t["kind"] == "class"}
+    known = {p["index"] for p in facts["predictions"]}
+    first = facts["targets"][0]
+    asked = [first] if first["kind"] == "class" and first["index"] not in known else []
+    return [
+        {
+            "label": row["label"],
+            "target": by_class.get(row["index"]),
+            "probability": words.percent(row["probability"]),
+            "share": row["probability"] or 0.0,
+            "score": words.number(row["score"]),
+        }
+        for row in [*facts["predictions"], *asked]
+    ]
+
+
+def _shares(target: Row, units: int) -> str:
+    alpha, contribution = target["named_alpha_share"], target["named_contribution_share"]
+    parts = []
+    if alpha is not None:
+        parts.append(f"{words.percent(alpha)} of Σ|alpha|")
+    if contribution is not None:
+        parts.append(f"{words.percent(contribution)} of Σ|contribution|")
+    carried = f"Named units carry {' and '.join(parts)}" if parts else "No unit has an alpha other than zero"
+    return f"{carried}; {target['silent_units']:,} of {words.count(units, 'unit')} silent on this photograph."
+
+
+def _meters(target: Row) -> list[Row]:
+    return [
+        {"share": target[key], "text": words.percent(target[key]), "of": of}
+        for key, of in (("named_alpha_share", "Σ|alpha|"), ("named_contribution_share", "Σ|contribution|"))
+        if target[key] is not None
+    ]
+
+
+def _check(check: Row) -> Row:
+    """The ablation check as rows of a chart: probabilities on 0…1, or scores on an axis that holds them."""
+    likely = check["probability"] is not None
+    key, what = ("probability", "probability") if likely else ("score", "score")
+    say = words.percent if likely else words.number
+    values: list[tuple[str, float, float, float]] = [
+        ("the network as it is", check[key], check[key], check[key]),
+        (
+            f"without the {words.count(len(check['units']), 'top unit')}",
+            check[f"{key}_without"],
+            check[f"{key}_without"],
+            check[f"{key}_without"],
+        ),
+    ]
+    random = check[f"random_{key}"]
+    if random is not None:
+        drawn = f"without {words.count(check['drawn_units'], 'random firing unit')}"
+        values.append((drawn, random["mean"], random["p5"], random["p95"]))
+    ends = [v for row in values for v in row[1:]]
+    start, end = (0.0, 1.0) if likely else (min(0.0, *ends), max(0.0, *ends))
+    return {
+        "text": check["text"],
+        "what": what,
+        "start": say(start),
+        "end": say(end),
+        "rows": [
+            {
+                "label": label,
+                "value": say(value),
+                "reach": f"{say(low)} to {say(high)}" if low != high else "",
+                "bar": draw.interval_bar(value, low, high, start, end),
+            }
+            for label, value, low, high in values
+        ],
+        "units": ", ".join(str(unit) for unit in check["units"]),
+        "silent": ", ".join(str(unit) for unit in check["silent"]),
+        "one_silent": len(check["silent"]) == 1,
+        "draws": check["draws"] if random is not None else None,
+        "firing": check["firing"],
+    }
+
+
+def _cell(image: Row, model: Row) -> str:
+    left, top, right, bottom = image["crop"]
+    height, width = model["map_size"]
+    return f"{(right - left) / width:.0f} × {(bottom - top) / height:.0f}"
+
+
+def _honesty(facts: Row) -> list[str]:
+    model, image, names, first = facts["model"], facts["image"], facts["names"], facts["targets"][0]
+    height, width = model["map_size"]
+    lines = [
+        _shares(first, model["units"]),
+        f"The maps have {width} × {height} cells. One cell covers about {_cell(image, model)} pixels of the "
+        f"photograph ({image['width']:,} × {image['height']:,}); detail finer than that is interpolation.",
+        _RANKING[facts["rank_by"]],
+    ]
+    if facts["named_only"]:
+        lines.append("Only named units were ranked; unnamed ones are left out of the lists above.")
+    if names["min_iou"] is not None:
+        named = f"{names['named']:,} of {words.count(names['units'], 'unit')} are"
+        lines.append(
+            "A unit is named if the region where it fires most overlaps a concept with an IoU of at "
+            f"least {words.plain(names['min_iou'])}; {named}."
+        )
+    if not model["rectified"]:
+        lines.append(
+            "The layer's output is not rectified: units can be negative, and a heatmap shows "
+            "their positive part."
+        )
+    return lines

@@ -1,0 +1,185 @@
+"use strict";
+// The explanation page: which map lies on the photograph, which target the cards speak of.
+{
+  const twin = JSON.parse(document.getElementById("twin").textContent);
+  const shape = twin.maps.shape;
+  const tables = Object.fromEntries(Object.entries(twin.colours).map(([name, text]) => [name, maps.bytes(text)]));
+  const cells = { targets: twin.maps.targets.map(maps.unpack), units: twin.maps.units.map(maps.unpack) };
+
+  const find = (selector, inside = document) => inside.querySelector(selector);
+  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const main = find("svg.main");
+  const imageName = twin.explanation.image.name;
+  const articles = all("article.target");
+  const links = all('.answers a[href^="#target-"]');
+  const cards = document.getElementById("cards");
+  const sides = all(".side", cards);
+  const state = { target: 0, lit: null, kept: null, mode: "positive", coarse: false, paper: false };
+
+  const table = (signed) => tables[signed ? "signed" : state.paper ? "paper" : "heat"];
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+  const set = (element, name, value) =>
+    value === null ? element.removeAttribute(name) : element.setAttribute(name, value);
+
+  const draw = (svg, values, signed) => {
+    const look = { signed, coarse: state.coarse, even: state.paper && !signed, table: table(signed) };
+    set(find("image.map", svg), "href", maps.paint(values, shape, look));
+  };
+
+  // The large photograph: the map of the card that is pointed at, else of the kept card, else of the target.
+  const drawMain = () => {
+    const card = state.lit || state.kept;
+    const article = articles[state.target];
+    const signed = state.mode === "signed";
+    const values = card ? cells.units[card.dataset.map] : cells.targets[state.target];
+    draw(main, values, signed);
+    find("image.map", main).style.visibility = state.mode === "off" ? "hidden" : "";
+    main.dataset.showing = card ? `unit-${card.dataset.unit}` : `target-${state.target}`;
+    const named = card && !card.classList.contains("unnamed");
+    const title = card && find('[data-field="title"]', card).textContent;
+    const shown = card
+      ? `where unit ${card.dataset.unit} fires${named ? `: ${title}` : " (unnamed)"}`
+      : signed ? article.dataset.shown.replace(/^Grad-CAM/, "signed sum") : article.dataset.shown;
+    const where = card ? card.dataset.where : article.dataset.where;
+    find("#shown span").textContent = capital(shown);
+    find("#where").textContent = `${capital(where)}.`;
+    find("#zero").hidden = Boolean(card) || article.dataset.zero === "no";
+    main.setAttribute("aria-label", `${imageName}, ${shown}: ${where}`);
+    find("#ramp").setAttribute("href", maps.ramp(table(signed), signed));
+    find("#low").textContent = signed ? "− against" : "0";
+    find("#high").textContent = signed ? "+ for" : "hottest";
+    for (const other of all(".card", cards)) {
+      other.classList.toggle("lit", other === card);
+      find(".look", other).setAttribute("aria-pressed", String(other === state.kept));
+    }
+  };
+
+  const drawCards = () => {
+    for (const card of all(".card", cards)) draw(find("svg.photo", card), cells.units[card.dataset.map], false);
+  };
+
+  const bar = (holder, share) => {
+    const width = 50 * Math.min(1, Math.abs(share));
+    const rect = find("rect", holder);
+    rect.setAttribute("class", share < 0 ? "minus" : "plus");
+    rect.setAttribute("x", share < 0 ? 50 - width : 50);
+    rect.setAttribute("width", width);
+  };
+
+  // A card says what its row of the target's table says.
+  const fill = (card, row) => {
+    card.className = row.className.replace("unit", "card");
+    card.dataset.unit = row.dataset.unit;
+    card.dataset.map = row.dataset.map;
+    card.dataset.where = find('[data-field="where"]', row).textContent;
+    for (const field of all("[data-field]", card)) {
+      field.textContent = find(`[data-field="${field.dataset.field}"]`, row).textContent;
+    }
+    bar(find('[data-bar="alpha"]', card), Number(row.dataset.alpha));
+    bar(find('[data-bar="contribution"]', card), Number(row.dataset.contribution));
+    find("svg.photo", card).setAttribute("aria-label", `unit ${row.dataset.unit}: ${card.dataset.where}`);
+    const examples = find(".examples", card);
+    if (!examples) return;
+    const picture = document.getElementById(`strip-${row.dataset.unit}`);
+    examples.hidden = !picture;
+    if (!picture) return;
+    const strip = find("svg.strip", examples);
+    strip.setAttribute("viewBox", `0 0 ${picture.getAttribute("width")} ${picture.getAttribute("height")}`);
+    strip.setAttribute("aria-label", `Crops of the images on which unit ${row.dataset.unit} fires most, its mask outlined`);
+    find("use", strip).setAttribute("href", `#strip-${row.dataset.unit}`);
+  };
+
+  const model = find(".card", cards)?.cloneNode(true);
+  const listen = (card) => {
+    const light = (on) => () => {
+      state.lit = on ? card : null;
+      drawMain();
+    };
+    card.addEventListener("pointerenter", light(true));
+    card.addEventListener("pointerleave", light(false));
+    const button = find(".look", card);
+    button.addEventListener("focus", light(true));
+    button.addEventListener("blur", light(false));
+    button.addEventListener("click", () => {
+      state.kept = state.kept === card ? null : card;
+      drawMain();
+    });
+  };
+
+  const choose = (number) => {
+    Object.assign(state, { target: number, lit: null, kept: null });
+    articles.forEach((article, i) => {
+      article.hidden = i !== number;
+    });
+    for (const link of links) set(link, "aria-current", link.hash === `#target-${number}` ? "true" : null);
+    const article = articles[number];
+    find(".shares", article).before(cards);
+    for (const side of sides) {
+      const body = find(`tbody[data-side="${side.classList.contains("for") ? "for" : "against"}"]`, article);
+      find("h3", side).textContent = find('[data-field="column"]', body).textContent;
+      const rows = all("tr.unit", body);
+      const list = find(".cards", side);
+      while (list.children.length > rows.length) list.lastElementChild.remove();
+      while (list.children.length < rows.length) {
+        const card = model.cloneNode(true);
+        listen(card);
+        list.append(card);
+      }
+      rows.forEach((row, i) => fill(list.children[i], row));
+    }
+    drawMain();
+    drawCards();
+  };
+
+  const fromHash = () => {
+    const number = Number(/^#target-(\d+)$/.exec(location.hash)?.[1] ?? -1);
+    if (number in articles) choose(number);
+  };
+
+  const tools = {
+    mode: find("#mode"),
+    opacity: find("#opacity"),
+    coarse: find("#coarse"),
+    paper: find("#paper"),
+  };
+  const readTools = () => {
+    state.mode = find("input:checked", tools.mode).value;
+    state.coarse = tools.coarse.checked;
+    state.paper = tools.paper.checked;
+    document.documentElement.style.setProperty("--map-opacity", tools.opacity.value / 100);
+  };
+  const redraw = () => {
+    readTools();
+    drawMain();
+    drawCards();
+  };
+  for (const tool of [tools.mode, tools.coarse, tools.paper]) tool.addEventListener("change", redraw);
+  tools.opacity.addEventListener("input", readTools);
+  find("#offer").addEventListener("click", () => {
+    find('input[value="signed"]', tools.mode).checked = true;
+    redraw();
+  });
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      history.replaceState(null, "", link.hash);
+      fromHash();
+    });
+  }
+  addEventListener("hashchange", fromHash);
+
+  // Paper shows every target in turn, so the cards and the large photograph go back to the first.
+  let before = 0;
+  addEventListener("beforeprint", () => {
+    before = state.target;
+    if (before !== 0) choose(0);
+  });
+  addEventListener("afterprint", () => {
+    if (before !== 0) choose(before);
+  });
+
+  for (const card of all(".card", cards)) listen(card);
+  readTools();
+  choose(0);
+  fromHash();
+}

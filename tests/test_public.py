@@ -1,0 +1,42 @@
+"""The public names are a promise: a change to them is a change to this list."""
+
+from __future__ import annotations
+
+import neuro_explain as nx
+
+PUBLIC = [
+    "ArtifactError",
+    "Concept",
+    "ConceptDataset",
+    "Dissection",
+    "Explanation",
+    "GradCAM",
+    "Model",
+    "Names",
+    "Preprocess",
+    "Target",
+    "TargetEvidence",
+    "UnitEvidence",
+    "UnitName",
+    "__version__",
+    "dissect",
+    "explain",
+    "grad_cam",
+    "list_models",
+    "load_explanation",
+    "load_model",
+    "load_names",
+    "open_concepts",
+    "write_report",
+]
+
+
+def test_the_public_names_are_frozen() -> None:
+    assert nx.__all__ == PUBLIC
+    assert all(getattr(nx, name) is not None for name in PUBLIC)
+
+
+def test_every_public_name_is_documented() -> None:
+    for name in PUBLIC:
+        if name != "__version__":
+            assert (getattr(nx, name).__doc__ or "").strip(), name
