@@ -5,8 +5,9 @@
     manifest = read_artifact("runs/cat", kind="explanation")
 
 Files are written into a folder of a temporary name beside the wanted one; the manifest, with each file's size
-and SHA-256, comes last; then the folder is renamed. If anything fails half-way, or Ctrl-C is pressed, the
-temporary folder is removed and an older artifact of that name stays as it was.
+and SHA-256, comes last; then the folder is renamed, or its files take the places of an older artifact's. If
+anything fails half-way, or Ctrl-C is pressed, the temporary folder is removed and an older artifact of that
+name stays as it was. Files that belong to no artifact are never touched.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import hashlib
 import json
 import os
 import platform
-import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -31,7 +32,7 @@ PAGE = "index.html"
 
 
 class ArtifactError(ValueError):
-    """An artifact folder cannot be written, or is missing, damaged, of another kind or for another network."""
+    """An artifact folder cannot be written, or is missing, damaged, or of another kind or network."""
 
 
 def describe_run(
@@ -73,14 +74,17 @@ def check_writable(folder: str | os.PathLike[str], *, overwrite: bool = False) -
     Raises:
         ArtifactError: an artifact is there and `overwrite` is not given, or the path is a file.
     """
-    path = Path(folder)
+    path = Path(folder).resolve()
     if path.exists() and not path.is_dir():
-        raise ArtifactError(f"{path} is a file; the output must be a folder, existing or new")
+        raise ArtifactError(f"{folder} is a file; the output must be a folder, existing or new")
     if is_artifact(path) and not overwrite:
-        raise ArtifactError(f"{path} already holds an artifact; choose another folder or allow overwriting (--overwrite)")
-    parent = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ArtifactError(f"{path} cannot be created: {parent} is not a folder that can be written to")
+        raise ArtifactError(
+            f"{folder} already holds an artifact; choose another folder or allow overwriting (--overwrite)"
+        )
+    nearest = next((parent for parent in path.parents if parent.exists()), path)
+    for place in [nearest, path] if path.exists() else [nearest]:
+        if not place.is_dir() or not os.access(place, os.W_OK):
+            raise ArtifactError(f"{folder} cannot be created: {place} is not a folder that can be written to")
 
 
 @contextmanager
@@ -89,17 +93,19 @@ def new_artifact(
 ) -> Iterator[Path]:
     """Yields an empty folder to write into; it becomes `folder` when the block ends well.
 
+    Other files in `folder` stay: only those of an older artifact are replaced.
+
     Raises:
         ArtifactError: as `check_writable`; or files of the artifact's would replace others in `folder`.
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    path = Path(folder).absolute()
-    check_writable(path, overwrite=overwrite)
+    check_writable(folder, overwrite=overwrite)
+    path = Path(folder).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.parent / f".{path.name}.writing-{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
+    prefix = f".{path.name}.writing-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent, ignore_cleanup_errors=True) as work:
+        draft, old = Path(work) / "new", Path(work) / "old"
+        draft.mkdir()
         yield draft
         files = {
             item.relative_to(draft).as_posix(): file_record(item)
@@ -107,30 +113,41 @@ def new_artifact(
             if item.is_file() and item.name != PAGE
         }
         write_json(draft / MANIFEST, {**manifest, "files": files})
-        _put_in_place(draft, path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        _put_in_place(draft, path, old)
 
 
-def _put_in_place(draft: Path, path: Path) -> None:
+def _put_in_place(draft: Path, path: Path, old: Path) -> None:
+    """Moves what is in `draft` to `path`, and an artifact that is there to `old`; all of it or nothing."""
     if not path.exists():
         draft.rename(path)
-    elif is_artifact(path):
-        old = path.parent / f".{path.name}.old-{os.getpid()}"
-        path.rename(old)
-        try:
-            draft.rename(path)
-        except BaseException:
-            old.rename(path)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    else:  # somebody's folder without an artifact: put the files beside what is there, the manifest last
-        items = sorted(draft.iterdir(), key=lambda item: item.name == MANIFEST)
-        taken = [item.name for item in items if (path / item.name).exists()]
-        if taken:
-            raise ArtifactError(f"{path} holds no artifact but has {', '.join(taken)}; choose another folder")
-        for item in items:
-            item.rename(path / item.name)
+        return
+    new = sorted((item.name for item in draft.iterdir()), key=lambda name: name == MANIFEST)
+    there = {item.name for item in path.iterdir()}
+    replaced = [name for name in _parts(path) | set(new) if name in there] if is_artifact(path) else []
+    taken = [name for name in new if name in there and name not in replaced]
+    if taken:
+        raise ArtifactError(f"{path} holds no artifact but has {', '.join(taken)}; choose another folder")
+    # The manifest goes first and comes last: in between, the folder is no artifact.
+    replaced.sort(key=lambda name: name != MANIFEST)
+    moves = [(path / name, old / name) for name in replaced] + [(draft / name, path / name) for name in new]
+    old.mkdir()
+    try:
+        for source, target in moves:
+            source.rename(target)
+    except BaseException:
+        for source, target in reversed(moves):
+            if target.exists() and not source.exists():
+                target.rename(source)
+        raise
+
+
+def _parts(path: Path) -> set[str]:
+    """Names in the folder that belong to the artifact there, as far as its manifest can be read."""
+    try:
+        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {MANIFEST, PAGE, *(str(name).split("/")[0] for name in files)}
+    except (ValueError, KeyError, TypeError):
+        return {MANIFEST, PAGE}
 
 
 def file_record(path: Path) -> dict[str, Any]:
@@ -144,7 +161,9 @@ def file_record(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: Any) -> None:
     """JSON in UTF-8, keys in the given order. Raises ValueError for NaN and infinity."""
-    path.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    # A file name that is not UTF-8 holds lone surrogates; their \\u escapes are JSON, and read back the same.
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
@@ -160,12 +179,13 @@ def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
         raise ArtifactError(f"{path} has no {MANIFEST}, so it is not a (whole) artifact; make it again")
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        version, found, files = manifest["schema_version"], manifest["kind"], manifest["files"]
+        version, found, files = manifest["schema_version"], manifest["kind"], dict(manifest["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path / MANIFEST} is damaged ({error}); make the artifact again") from error
     if version != SCHEMA_VERSION:
         raise ArtifactError(
-            f"{path} has layout version {version}, this program reads {SCHEMA_VERSION}; use the version that made it"
+            f"{path} has layout version {version}, this program reads {SCHEMA_VERSION}; "
+            "use the version that made it"
         )
     if found != kind:
         raise ArtifactError(f"{path} holds a {found}, expected a {kind}")
@@ -173,5 +193,7 @@ def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
         if not (path / name).is_file():
             raise ArtifactError(f"{path} lacks {name}, which its manifest lists; make the artifact again")
         if file_record(path / name) != record:
-            raise ArtifactError(f"{path / name} differs from what its manifest recorded; make the artifact again")
+            raise ArtifactError(
+                f"{path / name} differs from what its manifest recorded; make the artifact again"
+            )
     return dict(manifest)

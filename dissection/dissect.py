@@ -4,8 +4,8 @@
     result[312].concept
 
 Thresholds and counts are exact. While the network runs, each unit's largest values give a lower bound of its
-T_k, and only maps that exceed it are kept; at the end T_k is known and the kept maps, with the labels, are all
-that the tally needs. There is no second pass over the network.
+T_k, and only maps that exceed it are kept; at the end T_k is known and the kept maps, with the labels, are
+all that the tally needs. There is no second pass over the network.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dissection.exemplars import BestImages, Exemplar, draw_exemplars
 from dissection.fingerprint import weights_fingerprint
 from dissection.kept import KeptBatch, KeptMaps
 from dissection.names import MIN_IOU, name_units
-from dissection.overlap import Overlap, PackedLabels, iou
+from dissection.overlap import Overlap, PackedLabels, by_category, checked_label_size, iou
 from dissection.recording import evaluating, record
 from dissection.result import Dissection
 from dissection.threshold import TopValues, threshold_index
@@ -37,7 +37,7 @@ MEMORY = 1 << 30
 
 
 class Tally:
-    """Turns batches of activations and labels into thresholds and counts; holds no network and reads no files.
+    """Turns batches of activations and labels into thresholds and counts; holds no network, reads no files.
 
     Args:
         dataset: for its concepts.
@@ -67,6 +67,7 @@ class Tally:
     ) -> None:
         self.quantile = quantile
         self.device = device
+        self.map_size = map_size
         self.cells = map_size[0] * map_size[1]
         self.images = 0
         self.overlap = Overlap(units, dataset.concepts, label_size, device=device)
@@ -80,6 +81,12 @@ class Tally:
 
     def add(self, activations: Tensor, labels: list[PackedLabels]) -> None:
         """Takes in a batch: `[N, U, h, w]`, finite, and the labels of its N images."""
+        expected = (len(labels), len(self.peak), *self.map_size)
+        if tuple(activations.shape) != expected:
+            raise ValueError(
+                f"expected activations of shape {list(expected)} like those of the first images, got "
+                f"{list(activations.shape)}; every image must reach the network in the same size"
+            )
         activations = activations.float()
         peaks = activations.flatten(2).amax(dim=2)
         self.top.add(activations.transpose(0, 1).flatten(1))
@@ -89,7 +96,7 @@ class Tally:
             self.images, labels, image.int().cpu(), unit.int().cpu(), activations[image, unit].cpu()
         )
         self.kept.add(batch, bound.cpu())
-        self.best.add(peaks, self.images)
+        self.best.add(peaks, activations.mean(dim=(2, 3)), self.images)
         self.peak = torch.maximum(self.peak, peaks.amax(dim=0).cpu())
         self.images += len(labels)
 
@@ -132,32 +139,48 @@ def _batches(
     batch_size: int,
     workers: int,
 ) -> Iterator[tuple[list[int], Tensor, list[PackedLabels], int]]:
-    """(numbers, images [N, 3, H, W], labels, how many were looked at) with images read ahead in threads."""
-    concepts = len(dataset.concepts)
-    categories = tuple(dict.fromkeys(c.category for c in dataset.concepts))
+    """(numbers, images [N, 3, H, W], labels, how many were looked at) with images read ahead in threads.
+
+    At most 2 · batch_size images are being prepared or waiting at any time.
+    """
+    categories, category_of = by_category(dataset.concepts)
 
     def prepare(index: int) -> tuple[int, Tensor, PackedLabels] | None:
         labels = dataset.labels(index, label_size)
         if labels.empty:
             return None
-        return index, preprocess(dataset.image(index)), PackedLabels.pack(labels, concepts, categories)
+        try:
+            packed = PackedLabels.pack(labels, label_size, categories, category_of)
+        except ValueError as error:
+            raise ValueError(f"{dataset.image_id(index)}: {error}") from error
+        return index, preprocess(dataset.image(index)), packed
 
     waiting: deque[Future[tuple[int, Tensor, PackedLabels] | None]] = deque()
+    ready: list[tuple[int, Tensor, PackedLabels]] = []
+    looked_at = 0
     todo = iter(range(len(dataset)))
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
+
+        def read_ahead() -> None:
+            room = 2 * batch_size - len(waiting) - len(ready)
+            waiting.extend(pool.submit(prepare, i) for i in islice(todo, room))
+
         try:
-            ready, looked_at = [], 0
-            waiting.extend(pool.submit(prepare, i) for i in islice(todo, 2 * batch_size))
+            read_ahead()
             while waiting:
                 one = waiting.popleft().result()
-                waiting.extend(pool.submit(prepare, i) for i in islice(todo, 1))
                 looked_at += 1
                 if one is not None:
                     ready.append(one)
-                if ready and (len(ready) == batch_size or not waiting):
-                    numbers, images, labels = zip(*ready, strict=True)
-                    yield list(numbers), torch.stack(images), list(labels), looked_at
-                    ready, looked_at = [], 0
+                if len(ready) == batch_size or (ready and not waiting):
+                    numbers, images, labels = (list(part) for part in zip(*ready, strict=True))
+                    stacked = torch.stack(images)
+                    ready.clear()
+                    del images  # the batch is a copy
+                    read_ahead()
+                    yield numbers, stacked, labels, looked_at
+                    looked_at = 0
+                read_ahead()
         finally:
             for future in waiting:
                 future.cancel()
@@ -205,19 +228,25 @@ def dissect(
     Raises:
         ValueError: no such layer, maps of another shape, a value that is not finite, no labelled image.
     """
-    if batch_size < 1 or exemplars < 0 or memory < 1:
-        raise ValueError(
-            f"expected batch_size ≥ 1, exemplars ≥ 0 and memory ≥ 1 byte, got {batch_size}, {exemplars}, {memory}"
-        )
+    least = {"batch_size": 1, "workers": 1, "exemplars": 0, "memory": 1}
+    given = {"batch_size": batch_size, "workers": workers, "exemplars": exemplars, "memory": memory}
+    for name, value in given.items():
+        if value < least[name]:
+            raise ValueError(f"{name}: expected at least {least[name]}, got {value}")
     if not 0 <= min_iou <= 1:
         raise ValueError(f"min_iou: expected 0 to 1, got {min_iou}; 0.05 is usual")
     threshold_index(quantile, 1)
-    if len(dataset.concepts) == 0:
-        raise ValueError("the concept set has no concepts, so nothing can be named; add one with labels, or colors")
+    checked_label_size(label_size)
+    concepts = tuple(dataset.concepts)
+    if not concepts:
+        raise ValueError(
+            "the concept set has no concepts, so nothing can be named; add one with labels, or colors"
+        )
     from tqdm import tqdm
 
     disable = None if progress is None else not progress
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    # Images go where the network's weights are, in their precision.
+    weights = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
     numbers: list[int] = []
     tally: Tally | None = None
     with tempfile.TemporaryDirectory(prefix=".dissecting-", dir=scratch) as temporary:
@@ -227,7 +256,7 @@ def dissect(
                 for indices, images, labels, looked_at in _batches(
                     dataset, preprocess, label_size, batch_size, workers
                 ):
-                    activations = _activations(plain, layer, images.to(device))
+                    activations = _activations(plain, layer, images.to(weights))
                     _check_finite(activations, indices, dataset, layer)
                     if tally is None:
                         units, size = activations.shape[1], (activations.shape[2], activations.shape[3])
@@ -241,7 +270,7 @@ def dissect(
                             label_size=label_size,
                             exemplars=exemplars,
                             memory=memory,
-                            device=device,
+                            device=activations.device,
                         )
                     tally.add(activations, labels)
                     numbers += indices
@@ -261,7 +290,6 @@ def dissect(
     intersection, activation_area = overlap.intersection.cpu().numpy(), overlap.activation_area.cpu().numpy()
     concept_area, category_of = overlap.concept_area.cpu().numpy(), overlap.category_of.numpy()
     ious = iou(intersection, activation_area, concept_area, category_of)
-    concepts = tuple(dataset.concepts)
     return Dissection(
         units=name_units(ious, concepts, threshold.numpy(), tally.peak.numpy(), min_iou=min_iou),
         layer=layer,
@@ -297,18 +325,21 @@ def dissect(
 def _activations(net: nn.Module, layer: str, images: Tensor) -> Tensor:
     with torch.no_grad(), record(net, layer) as seen:
         net(images)
-    if seen.output.dim() != 4:
+    shape = list(seen.output.shape)
+    if len(shape) != 4 or shape[0] != len(images) or 0 in shape:
         raise ValueError(
-            f"layer {layer!r} puts out {list(seen.output.shape)}, expected maps [N, U, h, w]; choose a spatial layer"
+            f"layer {layer!r} puts out {shape} for {len(images)} images, expected maps [N, U, h, w], one "
+            "per image and unit; choose a spatial layer"
         )
     return seen.output
 
 
 def _check_finite(activations: Tensor, indices: list[int], dataset: ConceptDataset, layer: str) -> None:
-    # The sum of a map is not finite exactly if one of its values is not (or it overflows, which is no better).
+    # The sum is not finite exactly if one of the values is not (or it overflows, which is no better).
     bad = ~activations.flatten(1).float().sum(dim=1).isfinite()
     if bool(bad.any()):
         name = dataset.image_id(indices[int(bad.nonzero()[0])])
         raise ValueError(
-            f"layer {layer!r} puts out NaN or infinity on {name}; check the network's weights and its preprocessing"
+            f"layer {layer!r} puts out NaN or infinity on {name}; "
+            "check the network's weights and its preprocessing"
         )

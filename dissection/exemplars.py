@@ -25,7 +25,7 @@ _INSIDE, _EDGE = (255, 214, 10), (20, 20, 20)  # a light line with a dark one ar
 
 @dataclass(frozen=True)
 class Exemplar:
-    """One image on which a unit fires: the data set's index of the image, and the largest activation there."""
+    """One image on which a unit fires: the data set's number of the image, and the unit's peak there."""
 
     unit: int
     rank: int
@@ -34,7 +34,10 @@ class Exemplar:
 
 
 class BestImages:
-    """The E images with the largest activation of each unit; equal ones in the order of the images.
+    """The E images with the largest activation of each unit.
+
+    Activations that saturate (ReLU6) reach the same peak on many images: among these the one whose map is
+    larger on the whole comes first, and what is equal even then stays in the order of the images.
 
     Args:
         units: U.
@@ -43,29 +46,38 @@ class BestImages:
 
     def __init__(self, units: int, count: int) -> None:
         self.count = count
-        self.peak = torch.full((units, 0), -torch.inf)
+        self.peak = torch.zeros((units, 0))
+        self.mean = torch.zeros((units, 0))
         self.image = torch.zeros((units, 0), dtype=torch.int64)
 
-    def add(self, peaks: Tensor, first: int) -> None:
-        """Takes in the peaks `[N, U]` of the images `first`, `first + 1`, …"""
+    def add(self, peaks: Tensor, means: Tensor, first: int) -> None:
+        """Takes in peaks and means of the maps, `[N, U]`, of the images `first`, `first + 1`, …"""
         numbers = torch.arange(first, first + len(peaks)).expand(peaks.shape[1], -1)
         peak = torch.cat([self.peak, peaks.T.cpu()], dim=1)
+        mean = torch.cat([self.mean, means.T.cpu()], dim=1)
         image = torch.cat([self.image, numbers], dim=1)
-        order = peak.sort(dim=1, descending=True, stable=True).indices[:, : self.count]
-        self.peak, self.image = peak.gather(1, order), image.gather(1, order)
+        by_mean = mean.sort(dim=1, descending=True, stable=True).indices
+        by_peak = peak.gather(1, by_mean).sort(dim=1, descending=True, stable=True).indices[:, : self.count]
+        order = by_mean.gather(1, by_peak)
+        self.peak, self.mean, self.image = (values.gather(1, order) for values in (peak, mean, image))
 
 
-def _crop_box(mask: NDArray[np.bool_], width: int, height: int) -> tuple[int, int, int, int]:
-    """A square of the original around the mask (given on the squashed image): with room, not below half the image."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    size = mask.shape[0]
-    top, bottom = rows[0] / size * height, (rows[-1] + 1) / size * height
-    left, right = columns[0] / size * width, (columns[-1] + 1) / size * width
+def _crop_box(above: NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:
+    """A square of the image around the cells above 0: with room, not below half the short side.
+
+    Where they lie too far apart for a square, it goes around the largest one.
+    """
+    cell = (width / above.shape[1], height / above.shape[0])
+    rows, columns = np.nonzero(above > 0)
+    row, column = np.unravel_index(above.argmax(), above.shape)
+    low = np.multiply((columns.min(), rows.min()), cell)
+    high = np.multiply((columns.max() + 1, rows.max() + 1), cell)
+    peak = np.multiply((column + 0.5, row + 0.5), cell)
     short = min(width, height)
-    side = int(min(short, max(1.5 * max(bottom - top, right - left), 0.5 * short, 1)))
-    x = int(min(max((left + right - side) / 2, 0), width - side))
-    y = int(min(max((top + bottom - side) / 2, 0), height - side))
-    return x, y, x + side, y + side
+    side = int(min(short, max(1.5 * (high - low).max(), 0.5 * short, 1)))
+    centre = np.where(high - low <= side, (low + high) / 2, peak)
+    left, top = np.clip(centre - side / 2, 0, (width - side, height - side)).astype(int).tolist()
+    return left, top, left + side, top + side
 
 
 def _outlined(crop: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -82,17 +94,10 @@ def _outlined(crop: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _draw(image: Image.Image, above: Tensor) -> NDArray[np.uint8]:
     """One crop, uint8 `[CROP, CROP, 3]`; `above` is the unit's map minus T_k, `[h, w]`."""
     width, height = image.size
-    mask = (resize(above[None], (112, 112))[0] > 0).numpy()
-    if not mask.any():  # a peak so sharp that no pixel centre lies above: show the whole map's largest cell
-        mask = (resize((above == above.max()).float()[None], (112, 112))[0] > 0.5).numpy()
-    box = _crop_box(mask, width, height)
+    left, top, right, bottom = box = _crop_box(above.numpy(), width, height)
     crop = image.resize((CROP, CROP), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-    # The same map on the whole image at the crop's scale, then the part of it that the crop shows.
-    scale = CROP / (box[2] - box[0])
-    full = resize(above[None], (max(round(height * scale), CROP), max(round(width * scale), CROP)))[0]
-    y = min(round(box[1] * scale), full.shape[0] - CROP)
-    x = min(round(box[0] * scale), full.shape[1] - CROP)
-    return _outlined(crop, (full[y : y + CROP, x : x + CROP] > 0).numpy())
+    shown = (left / width, top / height, right / width, bottom / height)
+    return _outlined(crop, (resize(above[None], (CROP, CROP), shown)[0] > 0).numpy())
 
 
 def draw_exemplars(

@@ -154,8 +154,7 @@ def inventory(
     for index in progress(numbers) if progress else numbers:
         try:
             dataset.image(index)
-            labels = dataset.labels(index, size)
-            counts = _count(labels, len(concepts))
+            labels = _checked(dataset.labels(index, size), len(concepts))
         except (ValueError, OSError) as error:
             problems.append(_naming(dataset.image_id(index), str(error)))
             broken += 1
@@ -164,6 +163,7 @@ def inventory(
             carried[category] = carried.get(category, 0) + 1
         if labels.empty:
             empty.append(index)
+        counts = _count(labels, len(concepts))
         seen = np.flatnonzero(counts)
         found.append(np.stack([np.full_like(seen, index), seen, counts[seen]], axis=1))
     occurrences = np.concatenate([np.empty((0, 3), np.int64), *found])
@@ -190,17 +190,21 @@ def inventory(
     )
 
 
-def _count(labels: Labels, concepts: int) -> NDArray[np.int64]:
-    """Pixels of each concept: int64 `[C]`; a pixel that has it in two layers counts once."""
+def _checked(labels: Labels, concepts: int) -> Labels:
+    """The labels, if all their numbers are those of concepts."""
     strange = [n for n in (*np.unique(labels.layers), *labels.whole) if not -1 <= n < concepts]
     if strange:
         raise ConceptSetError(
             f"has a label numbered {strange[0]}, but the set has the concepts 0 to {concepts - 1}"
         )
-    per_layer = np.array(
-        [np.bincount(layer.ravel() + 1, minlength=concepts + 1)[1:] for layer in labels.layers]
-    )
-    per_layer = per_layer.reshape(-1, concepts)
+    return labels
+
+
+def _count(labels: Labels, concepts: int) -> NDArray[np.int64]:
+    """Pixels of each concept: int64 `[C]`; a pixel that has it in two layers counts once."""
+    per_layer = np.zeros((len(labels.layers), concepts), np.int64)
+    for row, layer in zip(per_layer, labels.layers, strict=True):
+        row[:] = np.bincount(layer.ravel() + 1, minlength=concepts + 1)[1:]
     counts: NDArray[np.int64] = per_layer.sum(axis=0, dtype=np.int64)
     for number in np.flatnonzero((per_layer > 0).sum(axis=0) > 1):
         counts[number] = np.count_nonzero((labels.layers == number).any(axis=0))

@@ -76,7 +76,8 @@ class KeptMaps:
         self._bytes += batch.nbytes
         if self._bytes <= self._prune_at:
             return
-        self._batches = [one.above(bound) for one in self._batches]
+        for position, one in enumerate(self._batches):  # in place: old and new never lie side by side
+            self._batches[position] = one.above(bound)
         self._bytes = sum(one.nbytes for one in self._batches)
         if self._bytes > self.budget // 2:
             self._spill()

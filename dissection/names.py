@@ -130,9 +130,11 @@ class Names:
 
         found = [name for name in self.units if matches(name.concept)]
         if not found and not any(matches(c) for c in self._known()):
-            known = sorted({c.name for c in self._known()})
-            near = difflib.get_close_matches(concept, known, n=5, cutoff=0.5)
-            hint = f"did you mean {', '.join(near)}?" if near else f"it knows {', '.join(known[:10])} …"
+            known = sorted(self._known())
+            words = difflib.get_close_matches(wanted, {c.name.casefold() for c in known}, n=5, cutoff=0.5)
+            near = [str(c) for word in words for c in known if c.name.casefold() == word]
+            first = ", ".join(str(c) for c in known[:10]) or "none"
+            hint = f"did you mean {', '.join(near)}?" if near else f"it knows {first} …"
             where = "" if category is None else f" in category {category!r}"
             raise ValueError(f"concept {concept!r}{where} is not among the concepts of {self.source}: {hint}")
         return sorted(found, key=lambda name: (-(name.iou or 0.0), name.unit))
@@ -143,10 +145,18 @@ class Names:
 
     def to_frame(self) -> pd.DataFrame:
         """A row per unit with the columns of `units.csv` that every source has, indexed by unit."""
-        import pandas as pd
+        return units_frame([unit_row(name) for name in self.units])
 
-        frame: pd.DataFrame = pd.DataFrame([unit_row(name) for name in self.units]).set_index("unit")
-        return frame
+
+def units_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """The rows of `units.csv` as a DataFrame indexed by unit, with the same dtypes whatever is absent."""
+    import pandas as pd
+
+    numbers = ("iou", "runner_up_iou", "margin", "threshold")
+    words = ("concept", "category", "best_concept", "best_category", "runner_up", "runner_up_category", "note")
+    dtypes = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(words, "string")}
+    frame: pd.DataFrame = pd.DataFrame(rows).set_index("unit").astype(dtypes)
+    return frame
 
 
 def unit_row(name: UnitName) -> dict[str, object]:
@@ -200,7 +210,14 @@ def name_units(
         is_named = best_iou is not None and best_iou >= min_iou
         names.append(
             UnitName(
-                unit, best if is_named else None, best_iou, best, runner_up, runner_up_iou, float(threshold[unit]), note
+                unit,
+                best if is_named else None,
+                best_iou,
+                best,
+                runner_up,
+                runner_up_iou,
+                float(threshold[unit]),
+                note,
             )
         )
     return tuple(names)

@@ -1,9 +1,9 @@
 """Names in the layout of NetDissect's own result CSV: read as names, written from a dissection.
 
 A row per unit, best first, units numbered from 1: `unit, category, label, score`, then for each category
-`CAT-label, CAT-truth, CAT-activation, CAT-intersect, CAT-iou`: its best label there, and G, A, I and IoU of it.
-Broden tells equal words apart by a suffix (`street-s` the scene, `black-c` the colour); here the category does,
-so the suffix is taken off on reading and put back on writing.
+`CAT-label, CAT-truth, CAT-activation, CAT-intersect, CAT-iou`: its best label there, and G, A, I and IoU of
+it. Broden tells equal words apart by a suffix (`street-s` the scene, `black-c` the colour); here the category
+does, so the suffix is taken off on reading and put back on writing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from dissection.artifact import ArtifactError
-from dissection.concepts import Concept
 from dissection.names import MIN_IOU, Names, UnitName
 from dissection.readers.broden import broden_name, concept_from_broden
 from dissection.result import Dissection
@@ -49,27 +48,32 @@ def read_netdissect_csv(path: str | os.PathLike[str], *, min_iou: float = MIN_IO
     categories = [name.removesuffix("-label") for name in columns if name.endswith("-label")]
     units: dict[int, UnitName] = {}
     for line, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise ArtifactError(f"{file}, line {line}: expected {len(columns)} cells, got more or fewer")
         try:
-            number, score = int(row["unit"]) - 1, float(row["score"])
-            scored = [(float(row[f"{cat}-iou"]), cat, row[f"{cat}-label"]) for cat in categories]
+            number, score = int(row["unit"]) - 1, _share(row["score"])
+            scored = [(_share(row[f"{cat}-iou"]), cat, row[f"{cat}-label"]) for cat in categories]
         except (ValueError, TypeError, KeyError) as error:
             raise ArtifactError(f"{file}, line {line}: not a unit's numbers ({error})") from error
         if number in units:
             raise ArtifactError(f"{file}, line {line}: unit {number + 1} stands there twice")
-        best = concept_from_broden(row["label"], row["category"])
+        # The layout has a label in every row, also where nothing overlaps.
+        best = concept_from_broden(row["label"], row["category"]) if score > 0 else None
         others = [(iou, concept_from_broden(label, cat)) for iou, cat, label in scored if label]
         # The table keeps one label per category, so this is the best label of another category.
         runner = max((o for o in others if o[1] != best and o[0] > 0), key=lambda o: o[0], default=None)
         units[number] = UnitName(
             unit=number,
             concept=best if score >= min_iou else None,
-            iou=score,
+            iou=None if best is None else score,
             best=best,
             runner_up=None if runner is None else runner[1],
             runner_up_iou=None if runner is None else runner[0],
         )
     if sorted(units) != list(range(len(units))) or not units:
-        raise ArtifactError(f"{file}: expected the units 1 to {max(len(units), 1)}, each once; some are missing")
+        raise ArtifactError(
+            f"{file}: expected the units 1 to {max(len(units), 1)}, each once; some are missing"
+        )
     return Names(
         units=tuple(units[number] for number in range(len(units))),
         layer=None,
@@ -82,42 +86,41 @@ def read_netdissect_csv(path: str | os.PathLike[str], *, min_iou: float = MIN_IO
     )
 
 
+def _share(cell: str) -> float:
+    value = float(cell)
+    if not 0 <= value <= 1:
+        raise ValueError(f"expected an IoU from 0 to 1, got {cell}")
+    return value
+
+
 def write_netdissect_csv(names: Dissection, path: str | os.PathLike[str]) -> None:
     """Writes a dissection in NetDissect's layout, best units first.
 
-    Categories without any label get empty cells for a unit without overlap: the label with the largest IoU is
-    still printed if one exists, as NetDissect did.
+    The layout knows no empty cells: where nothing overlaps, the first label stands there with IoU 0.
     """
     ious = names.iou
     members = [np.flatnonzero(names.category_of == k) for k in range(len(names.categories))]
-    rows = []
-    for unit in range(len(names)):
-        row: dict[str, object] = {"unit": unit + 1}
-        best: tuple[float, str, Concept] | None = None
+    rows: list[dict[str, object]] = []
+    for name in sorted(names, key=lambda name: -(name.iou or 0.0)):
+        best = name.best or names.concepts[0]
+        row: dict[str, object] = {
+            "unit": name.unit + 1,
+            "category": best.category,
+            "label": broden_name(best),
+            "score": name.iou or 0.0,
+        }
         for k, category in enumerate(names.categories):
-            number = int(members[k][ious[unit, members[k]].argmax()])
-            concept, value = names.concepts[number], float(ious[unit, number])
-            row |= dict(
-                zip(
-                    (f"{category}-{name}" for name in _FIELDS),
-                    (
-                        broden_name(concept),
-                        int(names.concept_area[number]),
-                        float(names.activation_area[unit, k]),
-                        int(names.intersection[unit, number]),
-                        value,
-                    ),
-                    strict=True,
-                )
+            number = members[k][ious[name.unit, members[k]].argmax()]
+            cells = (
+                broden_name(names.concepts[number]),
+                int(names.concept_area[number]),
+                float(names.activation_area[name.unit, k]),
+                int(names.intersection[name.unit, number]),
+                float(ious[name.unit, number]),
             )
-            if best is None or value > best[0]:
-                best = (value, category, concept)
-        assert best is not None  # a dissection has at least one concept, hence one category
-        row |= {"score": best[0], "category": best[1], "label": broden_name(best[2])}
-        rows.append((best[0], row))
-    columns = ["unit", "category", "label", "score"]
-    columns += [f"{category}-{name}" for category in names.categories for name in _FIELDS]
+            row |= {f"{category}-{field}": cell for field, cell in zip(_FIELDS, cells, strict=True)}
+        rows.append(row)
     with Path(path).open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, columns)
+        writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
-        writer.writerows(row for _, row in sorted(rows, key=lambda pair: -pair[0]))
+        writer.writerows(rows)

@@ -14,6 +14,7 @@ set add up exactly (`merge`).
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,17 +48,40 @@ class PackedLabels:
     packed: bytes
 
     @classmethod
-    def pack(cls, labels: Labels, concepts: int, categories: Sequence[str]) -> PackedLabels:
-        """Packs the labels of one image; `concepts` is C, `categories` all categories in their order."""
+    def pack(
+        cls, labels: Labels, size: int, categories: Sequence[str], category_of: NDArray[np.int64]
+    ) -> PackedLabels:
+        """Packs the labels of one image.
+
+        Args:
+            labels: of `size` × `size` pixels.
+            size: S.
+            categories, category_of: all of them, and that of each concept (see `by_category`).
+
+        Raises:
+            ValueError: labels of another size, numbers without a concept, or a label whose category the
+                image is said not to carry (A would not count what I counts).
+        """
+        concepts = len(category_of)
+        if len(labels.layers) and labels.layers.shape[1:] != (size, size):
+            got = list(labels.layers.shape[1:])
+            raise ValueError(f"labels: expected {size} × {size} pixels, got {got}")
+        for values, least in ((labels.layers, NO_LABEL), (np.array(labels.whole, np.int64), 0)):
+            if values.size and not least <= values.min() <= values.max() < concepts:
+                raise ValueError(
+                    f"labels: expected concept numbers 0 to {concepts - 1}, or {NO_LABEL} at pixels without a "
+                    f"label, got {values.min()} to {values.max()}"
+                )
         shifted = labels.layers + 1  # NO_LABEL, -1, becomes 0
-        if shifted.size and not 0 <= int(shifted.min()) <= int(shifted.max()) <= concepts:
-            raise ValueError(
-                f"labels: expected concept numbers 0 to {concepts - 1} or {NO_LABEL}, "
-                f"got {int(shifted.min()) - 1} to {int(shifted.max()) - 1}"
-            )
         seen = np.bincount(shifted.ravel(), minlength=concepts + 1)[1:] > 0
         seen[list(labels.whole)] = True
         present = np.flatnonzero(seen)
+        missing = {categories[k] for k in np.unique(category_of[present])} - labels.categories
+        if missing:
+            raise ValueError(
+                f"labels: there are labels of {', '.join(sorted(missing))}, but the image's categories are "
+                f"{', '.join(sorted(labels.categories)) or 'none'}"
+            )
         local = np.full(concepts + 1, len(present), np.uint16)
         local[present + 1] = np.arange(len(present), dtype=np.uint16)
         packed = zlib.compress(local[shifted].tobytes(), level=1)
@@ -79,6 +103,27 @@ class PackedLabels:
             matrix[:, np.searchsorted(self.present, list(self.whole)).tolist()] = 1.0
         matrix[:, count] = 1.0
         return matrix
+
+
+def by_category(concepts: Sequence[Concept]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The K categories in order of first appearance, and the index of each concept's category `[C]`.
+
+    Raises:
+        ValueError: a concept stands there twice.
+    """
+    for concept, count in Counter(concepts).items():
+        if count > 1:
+            raise ValueError(f"concepts: {concept} stands there {count} times, expected one number for each")
+    categories = tuple(dict.fromkeys(concept.category for concept in concepts))
+    order = {name: i for i, name in enumerate(categories)}
+    return categories, np.array([order[concept.category] for concept in concepts], np.int64)
+
+
+def checked_label_size(size: int) -> int:
+    """S itself, or a ValueError if labels cannot be counted at this size."""
+    if not 1 <= size <= MAX_LABEL_SIZE:
+        raise ValueError(f"label_size: expected 1 to {MAX_LABEL_SIZE} pixels, got {size}")
+    return size
 
 
 class Overlap:
@@ -104,13 +149,10 @@ class Overlap:
     def __init__(
         self, units: int, concepts: Sequence[Concept], size: int, *, device: torch.device | str = "cpu"
     ) -> None:
-        if not 1 <= size <= MAX_LABEL_SIZE:
-            raise ValueError(f"label size: expected 1 to {MAX_LABEL_SIZE} pixels, got {size}")
-        self.size = size
+        self.size = checked_label_size(size)
         self.device = device
-        self.categories = tuple(dict.fromkeys(concept.category for concept in concepts))
-        order = {name: i for i, name in enumerate(self.categories)}
-        self.category_of = torch.tensor([order[c.category] for c in concepts], dtype=torch.int64)
+        self.categories, category_of = by_category(concepts)
+        self.category_of = torch.from_numpy(category_of)
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.int64, device=device)
@@ -151,6 +193,8 @@ class Overlap:
 
     def merge(self, other: Overlap) -> None:
         """Adds the counts of another part of the same data set under the same thresholds."""
+        if other.size != self.size:
+            raise ValueError(f"expected counts on {self.size} × {self.size} pixels, got {other.size}")
         for name in (
             "intersection",
             "activation_area",
@@ -181,7 +225,20 @@ def iou(
     return ratio
 
 
-def iou_ceiling(share: float, quantile: float) -> float:
-    """The largest IoU that a concept with this share of the pixels can reach: about min/max of share and q."""
-    low, high = sorted((share, quantile))
-    return low / high if high > 0 else 0.0
+def iou_ceiling(labelled: int, carried: int, pixels: int, quantile: float) -> float:
+    """About the largest IoU that a concept can reach where a unit is active on the share q of all pixels.
+
+    A concept that every image could have reaches min/max of its share and q. A category that only some images
+    carry may catch all active pixels, or none that the others have room for.
+
+    Args:
+        labelled: G, pixels with the concept.
+        carried: pixels of images that carry its category.
+        pixels: of all images.
+        quantile: q.
+    """
+    active = quantile * pixels
+    most, least = min(active, carried), max(0.0, active - (pixels - carried))
+    if labelled > most:
+        return most / labelled
+    return labelled / least if labelled < least else float(labelled > 0)

@@ -9,13 +9,15 @@ turns the recorded map of its predecessor into something else without a word). H
 block ends, whatever happens in it. This module is the only place in the project that registers any.
 
 A layer is named as in `net.named_modules()`. Some activations are function calls and no modules: the suffix
-`+relu` names the output of the functional ReLU that directly follows a layer (DenseNet: `features.norm5+relu`).
-Wrappers (`DataParallel`, `torch.compile`) do not show in the names, and recording looks through them.
+`+relu` names the output of the functional ReLU that directly follows a layer (`features.norm5+relu` of a
+DenseNet). Wrappers (`DataParallel`, `torch.compile`) do not show in the names, and recording looks
+through them.
 """
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -40,11 +42,12 @@ class Recording:
 
     @property
     def output(self) -> Tensor:
-        """The layer's output. Raises RuntimeError if no forward pass reached the layer."""
+        """The layer's output. Raises ValueError if the forward pass did not run the layer."""
         if self._output is None:
-            raise RuntimeError(
-                f"layer {self.layer!r} did not run in this forward pass; choose a layer that the model uses "
-                "(modules inside TorchScript cannot be recorded)"
+            raise ValueError(
+                f"layer {self.layer!r} did not run in this forward pass; choose a layer that the network "
+                f"{'follows directly with a ReLU' if self.layer.endswith(RELU_SUFFIX) else 'calls'} "
+                "(inside TorchScript, and through .forward(), nothing can be recorded)"
             )
         return self._output
 
@@ -105,9 +108,9 @@ class _FollowingRelu(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        ours = func in _RELUS and self.awaited is not None and (args[0] if args else kwargs.get("input")) is self.awaited
+        taken = (args[0] if args else kwargs.get("input")) if func in _RELUS else None
         result = func(*args, **kwargs)
-        if not ours:
+        if taken is None or taken is not self.awaited:
             return result
         self.awaited = None
         replaced = self.take(result)
@@ -137,7 +140,7 @@ def record(
 
     Raises:
         ValueError: no such layer; a layer whose output is not a tensor; a layer that runs twice in one
-            forward pass (its two outputs have no one gradient).
+            forward pass (its two outputs have no one gradient), or not at all.
     """
     module = get_layer(net, layer)
     recording = Recording(layer)
@@ -152,13 +155,20 @@ def record(
                 f"layer {layer!r} runs more than once in one forward pass, so it has no single map; "
                 "name the block around it"
             )
+        if leaf and not output.is_floating_point():
+            raise ValueError(
+                f"layer {layer!r} puts out {output.dtype}, which has no gradient; choose a layer with "
+                "floating-point maps"
+            )
         kept = output.detach().clone()
         recording._output = kept
         if leaf:
             torch.set_grad_enabled(True)
             kept.requires_grad_()
-            return kept.clone() if edit is None else edit(kept.clone())
-        return None if edit is None else edit(kept)
+        if not leaf and edit is None:
+            return None
+        passed_on = kept.clone()
+        return passed_on if edit is None else edit(passed_on)
 
     with ExitStack() as stack:
         # The hook may switch gradients on in the middle of a forward pass: set them back as they were.
@@ -174,6 +184,7 @@ def record(
             handle = module.register_forward_hook(lambda _module, _inputs, output: take(output))
         stack.callback(handle.remove)
         yield recording
+        _ = recording.output  # raises if there is none
 
 
 @contextmanager
@@ -184,15 +195,12 @@ def evaluating(net: nn.Module) -> Iterator[nn.Module]:
     """
     inner = unwrap(net)
     training = [module for module in inner.modules() if module.training]
-    compiled = any(
-        getattr(m, "_compiled_call_impl", None) is not None or hasattr(m, "_orig_mod") for m in inner.modules()
-    )
     with ExitStack() as stack:
-        if compiled:
+        if "torch._dynamo" in sys.modules:  # without it nothing is compiled, and it is slow to import
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         try:
-            if training:
-                inner.eval()
+            for module in training:  # not .eval(): a network may do more in it than can be undone
+                module.training = False
             yield inner
         finally:
             for module in training:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +21,31 @@ from numpy.typing import NDArray
 
 from dissection.artifact import ArtifactError, describe_run, new_artifact, read_artifact, write_json
 from dissection.concepts import Concept
-from dissection.names import Names, name_units, unit_row
+from dissection.names import Names, name_units, unit_row, units_frame
 from dissection.overlap import iou, iou_ceiling
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KIND = "dissection"
-_ARRAYS = ("threshold", "peak", "intersection", "activation_area", "concept_area", "category_of", "active_pixels")
+_ARRAYS = (
+    "threshold",
+    "peak",
+    "intersection",
+    "activation_area",
+    "concept_area",
+    "category_of",
+    "active_pixels",
+)
 
 
 class ExemplarFiles(Mapping[int, bytes]):
     """The exemplar pictures of a saved dissection, read when asked for."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = {int(path.stem.removeprefix("unit-")): path for path in sorted(folder.glob("unit-*.webp"))}
+        self._paths = {
+            int(path.stem.removeprefix("unit-")): path for path in sorted(folder.glob("unit-*.webp"))
+        }
 
     def __getitem__(self, unit: int) -> bytes:
         return self._paths[unit].read_bytes()
@@ -125,8 +136,6 @@ class Dissection(Names):
 
     def to_frame(self) -> pd.DataFrame:
         """A row per unit with the columns of `units.csv`, indexed by unit."""
-        import pandas as pd
-
         index = {concept: number for number, concept in enumerate(self.concepts)}
         rows = []
         for name in self.units:
@@ -139,8 +148,8 @@ class Dissection(Names):
             )
             row["concept_area"] = None if best is None else int(self.concept_area[best])
             rows.append(row)
-        frame: pd.DataFrame = pd.DataFrame(rows).set_index("unit")
-        frame = frame.astype(dict.fromkeys(("intersection", "activation_area", "concept_area"), "Int64"))
+        counts = dict.fromkeys(("intersection", "activation_area", "concept_area"), "Int64")
+        frame: pd.DataFrame = units_frame(rows).astype(counts)
         return frame
 
     def concepts_frame(self) -> pd.DataFrame:
@@ -149,8 +158,12 @@ class Dissection(Names):
 
         carried = self.category_area[self.category_of]
         share = np.divide(self.concept_area, carried, out=np.zeros(len(carried)), where=carried > 0)
-        ceiling = [iou_ceiling(float(s), self.quantile or 0.0) for s in share]
-        named = [sum(name.concept == concept for name in self.units) for concept in self.concepts]
+        pixels = self.images * self.label_size**2
+        ceiling = [
+            iou_ceiling(int(labelled), int(known), pixels, self.quantile or 0.0)
+            for labelled, known in zip(self.concept_area, carried, strict=True)
+        ]
+        named = Counter(name.concept for name in self.units)
         frame: pd.DataFrame = pd.DataFrame(
             {
                 "name": [c.name for c in self.concepts],
@@ -160,7 +173,7 @@ class Dissection(Names):
                 "share": share,
                 "ceiling": ceiling,
                 "reachable": [c >= (self.min_iou or 0.0) for c in ceiling],
-                "units": named,
+                "units": [named[c] for c in self.concepts],
             },
             index=pd.RangeIndex(len(self.concepts), name="concept"),
         )
@@ -173,8 +186,11 @@ class Dissection(Names):
         for number, category in enumerate(self.categories):
             members = np.flatnonzero(self.category_of == number)
             within = ious[:, members]
-            detects = within.max(axis=1, initial=0.0) >= (self.min_iou or 0.0)
-            overall = [n.concept for n in self.units if n.concept is not None and n.concept.category == category]
+            strongest = within.max(axis=1, initial=0.0)
+            detects = (strongest > 0) & (strongest >= (self.min_iou or 0.0))
+            overall = [
+                n.concept for n in self.units if n.concept is not None and n.concept.category == category
+            ]
             best = within[detects].argmax(axis=1) if detects.any() else np.zeros(0, int)
             categories.append(
                 {
@@ -236,10 +252,11 @@ class Dissection(Names):
         )
         with new_artifact(folder, manifest, overwrite=overwrite) as draft:
             write_json(draft / "summary.json", self.summary())
-            self.to_frame().to_csv(draft / "units.csv")
-            self.concepts_frame().to_csv(draft / "concepts.csv")
+            # Hours of work are not lost over an image's file name that is not UTF-8: it is written escaped.
+            self.to_frame().to_csv(draft / "units.csv", errors="backslashreplace")
+            self.concepts_frame().to_csv(draft / "concepts.csv", errors="backslashreplace")
             best = pd.DataFrame(self.best_images, columns=["unit", "rank", "image", "peak"])
-            best.to_csv(draft / "exemplars.csv", index=False)
+            best.to_csv(draft / "exemplars.csv", index=False, errors="backslashreplace")
             arrays = {name: getattr(self, name) for name in _ARRAYS}
             np.savez_compressed(draft / "arrays.npz", **arrays)
             (draft / "exemplars").mkdir()
@@ -263,11 +280,22 @@ class Dissection(Names):
             with np.load(path / "arrays.npz", allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
             # A concept or an image may be called "null" or "NA".
-            table = pd.read_csv(path / "concepts.csv", dtype={"name": str, "category": str}, keep_default_na=False)
-            best = pd.read_csv(path / "exemplars.csv", dtype={"image": str}, keep_default_na=False)
+            table = pd.read_csv(
+                path / "concepts.csv", dtype={"name": str, "category": str}, keep_default_na=False
+            )
+            best = pd.read_csv(
+                path / "exemplars.csv",
+                dtype={"image": str},
+                keep_default_na=False,
+                converters={"peak": float},  # pandas' own parser may be off in the last digit
+            )
             concepts = tuple(Concept(*pair) for pair in zip(table["name"], table["category"], strict=True))
-            ious = iou(*(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of")))
-            names = name_units(ious, concepts, arrays["threshold"], arrays["peak"], min_iou=summary["min_iou"])
+            ious = iou(
+                *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
+            )
+            names = name_units(
+                ious, concepts, arrays["threshold"], arrays["peak"], min_iou=summary["min_iou"]
+            )
             options = dict(manifest["options"])
             return cls(
                 units=names,

@@ -1,8 +1,8 @@
 """T_k: how strongly must unit k fire to count as active?
 
-`T_k` is the value at index ⌊q·n⌋ (from 0) of the unit's activations in descending order over all n positions of
-all images, zeros included; a position is active where a > T_k. So at most ⌊q·n⌋ positions are active, and for
-continuous activations exactly that many (Bau et al. 2017, Sec. 2.2: P(a > T_k) = q, q = 0.005).
+`T_k` is the value at index ⌊q·n⌋ (from 0) of the unit's activations in descending order over all n positions
+of all images, zeros included; a position is active where a > T_k. So at most ⌊q·n⌋ positions are active, and
+for continuous activations exactly that many (Bau et al. 2017, Sec. 2.2: P(a > T_k) = q, q = 0.005).
 
 The threshold is exact, not sketched: the ⌊q·n⌋ + 1 largest values of each unit are all it depends on.
 
@@ -24,7 +24,7 @@ def threshold_index(quantile: float, positions: int) -> int:
     """⌊q·n⌋, with q taken as the decimal number that it prints as (0.005 · 29400 is 147, not 146.99…)."""
     if not 0 < quantile < 1:
         raise ValueError(f"quantile: expected a share between 0 and 1, got {quantile}; 0.005 is usual")
-    return int(Fraction(repr(quantile)) * positions)
+    return int(Fraction(repr(float(quantile))) * positions)
 
 
 class TopValues:
@@ -68,7 +68,11 @@ class TopValues:
             self._merge_pending()
 
     def merge(self, other: TopValues) -> None:
-        """Takes in what another one has seen."""
+        """Takes in what another one has seen, which must keep at least as many values."""
+        if other.keep < self.keep:
+            raise ValueError(
+                f"expected a part that keeps at least {self.keep} values, got one of {other.keep}"
+            )
         other._merge_pending()
         if other._best.shape[1]:
             self.add(other._best.to(self._best.device))
@@ -81,7 +85,8 @@ class TopValues:
         """
         self._merge_pending()
         if not 0 <= index < self._best.shape[1]:
-            raise ValueError(f"index {index} is outside the {self._best.shape[1]} largest values that were kept")
+            kept = self._best.shape[1]
+            raise ValueError(f"index {index} is outside the {kept} largest values that were kept")
         return self._best[:, index].clone()
 
     def _merge_pending(self) -> None:

@@ -1,14 +1,15 @@
 """Is the explanation true? Take its units away and see what the network says.
 
-The strongest units of the explained target are set to zero in the layer's output, and the rest of the network
-runs on; 100 seeded draws of as many *firing* units show what losing any such units costs. A unit that is
-silent on the image is reported as such: zeroing it changes nothing. The network is not split: the layer's hook
-hands on a batch of ablated copies of one image's maps.
+The strongest units of the explained target are set to zero in the layer's output, and the rest of the
+network runs on; 100 seeded draws of as many *firing* units show what losing any such units costs. A unit
+that is silent on the image is reported as such: zeroing it changes nothing. The network is not split: the
+layer's hook hands on a batch of ablated copies of one image's maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,7 +76,9 @@ def draw_units(firing: NDArray[np.int64], count: int, draws: int, seed: int) -> 
     """`draws` sets of `count` different firing units (all of them where there are fewer)."""
     generator = np.random.default_rng(seed)
     size = min(count, len(firing))
-    return [sorted(generator.choice(firing, size, replace=False).tolist()) for _ in range(draws if size else 0)]
+    return [
+        sorted(generator.choice(firing, size, replace=False).tolist()) for _ in range(draws if size else 0)
+    ]
 
 
 def ablated_outputs(
@@ -87,11 +90,14 @@ def ablated_outputs(
         net: any module; comes back as it was.
         image: one prepared image `[1, 3, H, W]`.
         layer: dotted name of a layer that puts out `[1, U, h, w]`.
-        sets: S sets of unit numbers.
+        sets: S sets of unit numbers, at least one.
         copies: ablated copies of the maps that go through the rest of the network at once.
 
     Returns:
         `[S, C]`, on the CPU.
+
+    Raises:
+        ValueError: a layer that runs twice, not at all, or without maps; units that it does not have.
     """
     parts = [sets[start : start + copies] for start in range(0, len(sets), copies)]
     with evaluating(net) as plain, torch.no_grad():
@@ -100,23 +106,27 @@ def ablated_outputs(
 
 def _ablated(net: nn.Module, image: Tensor, layer: str, sets: Sequence[Sequence[int]]) -> Tensor:
     def without(maps: Tensor) -> Tensor:
-        keep = maps.new_ones((len(sets), maps.shape[1], 1, 1))
+        if maps.dim() != 4 or any(not 0 <= unit < maps.shape[1] for units in sets for unit in units):
+            raise ValueError(
+                f"layer {layer!r} puts out {list(maps.shape)}, expected maps [N, U, h, w] and units from 0 "
+                "to U - 1; choose a spatial layer and units of it"
+            )
+        gone = torch.zeros((len(sets), maps.shape[1], 1, 1), dtype=torch.bool)
         for row, units in enumerate(sets):
-            keep[row, list(units)] = 0
-        return maps * keep
+            gone[row, list(units)] = True
+        return maps.masked_fill(gone.to(maps.device), 0)
 
     def run(images: Tensor) -> Tensor:
         with record(net, layer, edit=without):
-            output: Tensor = net(images)
+            output: Tensor = net(images.clone())  # a network may write into its input
         return output
 
-    try:
+    with suppress(Exception):
         output = run(image)
-    except RuntimeError:
-        output = torch.empty(0)
-    if len(output) == len(sets):
-        return output
+        if len(output) == len(sets):
+            return output
     # The rest of the network remembers that it was given one image: give it as many as there are copies.
+    # What is wrong with the network itself goes wrong here again.
     return run(image.expand(len(sets), *image.shape[1:]))
 
 
@@ -143,6 +153,9 @@ def check_by_ablation(
         score, probability: its values with all units in place; no probability, none afterwards.
         draws: number of random draws.
         seed: of the draws.
+
+    Raises:
+        ValueError: as `ablated_outputs`; scores that are not finite once units are gone.
     """
     fires: NDArray[np.bool_] = np.any(activations, axis=(1, 2))
     firing = np.flatnonzero(fires)
@@ -150,6 +163,11 @@ def check_by_ablation(
     copies = max(1, _COPY_BYTES // activations.nbytes)
     outputs = ablated_outputs(net, image, layer, [list(units), *random_sets], copies=copies)
     scores = target(outputs).double().numpy()
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            f"the score of {target.label!r} is NaN or infinite once units of layer {layer!r} are zero, so "
+            "the ablation check has no answer; explain without the check"
+        )
     probabilities = None
     if probability is not None and target.index is not None:
         probabilities = class_probabilities(outputs)[:, target.index].double().numpy()
@@ -164,7 +182,9 @@ def check_by_ablation(
         drawn_units=min(len(units), len(firing)),
         firing=len(firing),
         random_score=Spread.of(scores[1:]) if random_sets else None,
-        random_probability=Spread.of(probabilities[1:]) if random_sets and probabilities is not None else None,
+        random_probability=Spread.of(probabilities[1:])
+        if random_sets and probabilities is not None
+        else None,
         seed=seed,
         text="",
     )

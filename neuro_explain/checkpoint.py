@@ -81,7 +81,7 @@ def _read_torch(path: Path) -> object:
             warnings.simplefilter("ignore")  # torch warns of its own storage classes in old files
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"(?:GLOBAL|class|function) ([A-Za-z_][\w.]*\.\w+)", str(error))
+        found = re.search(r"(?:GLOBAL|class|function) ([A-Za-z_][\w.]*\w)", str(error))
         if found is None:
             reason = str(error).rsplit("WeightsUnpickler error:", 1)[-1].strip().split("\n")[0]
             raise ValueError(f"{path}: damaged, or not a file of weights: {reason}") from error

@@ -143,14 +143,14 @@ def models_list(as_json: bool) -> None:
     """Show the known networks, and what is missing where."""
     from dataclasses import asdict
 
+    from neuro_explain.model_view import model_lines
     from neuro_explain.zoo import list_models
 
     entries = list_models()
     if as_json:
         _print_json([asdict(entry) for entry in entries])
         return
-    for entry in entries:
-        click.echo(str(entry))
+    _echo_lines(model_lines(entries))
 
 
 @cli.group()
@@ -328,7 +328,7 @@ def explain(
 ) -> int:
     """Explain a network's answer to each image, in named units."""
     from neuro_explain.names import load_names
-    from neuro_explain.runs import explain_to_folders, output_folders
+    from neuro_explain.runs import Failed, explain_to_folders, output_folders
 
     folders = output_folders(images, out, overwrite=overwrite)
     names = load_names(names_source)
@@ -337,7 +337,7 @@ def explain(
     for done in explain_to_folders(
         loaded, folders, names, overwrite=overwrite, command=_command_line(), options=options
     ):
-        if done.error is not None:
+        if isinstance(done, Failed):
             failed += 1
             click.echo(f"neuro-explain: {done.error}", err=True)
         elif as_json:

@@ -29,23 +29,30 @@ def read_config(path: Path, command: click.Command) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"--config {path}: cannot be read as TOML ({error})") from error
-    valid = {p.name: p for p in command.params if p.name not in (None, "config", "help")}
+    valid = {_key(p): p for p in command.params if p.name not in (None, "config", "help")}
     options: dict[str, Any] = {}
     for key, value in values.items():
-        name = key.replace("-", "_")
-        if name not in valid:
-            shown = sorted((n or "").replace("_", "-") for n in valid)
-            near = difflib.get_close_matches(key.replace("_", "-"), shown, n=1)
+        written = key.replace("_", "-")
+        if written not in valid:
+            shown = sorted(valid)
+            near = difflib.get_close_matches(written, shown, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise click.UsageError(
                 f"--config {path}: unknown key {key!r}; {hint}{command.name} takes {', '.join(shown)}"
             )
-        parameter = valid[name]
+        parameter = valid[written]
         several = parameter.multiple if isinstance(parameter, click.Option) else parameter.nargs == -1
         if several != isinstance(value, list) and not (several and isinstance(value, str)):
             raise click.UsageError(f"--config {path}: {key!r} takes {'a list' if several else 'one value'}")
-        options[name] = [value] if several and isinstance(value, str) else value
+        options[parameter.name or ""] = [value] if several and isinstance(value, str) else value
     return options
+
+
+def _key(parameter: click.Parameter) -> str:
+    """What a file calls a parameter: its long option without the dashes, or the argument's name."""
+    if isinstance(parameter, click.Option):
+        return next(text for text in parameter.opts if text.startswith("--")).removeprefix("--")
+    return parameter.name or ""
 
 
 def _apply(context: click.Context, _parameter: click.Parameter, path: Path | None) -> None:

@@ -11,10 +11,9 @@ from PIL import Image
 
 from dissection.concepts import Concept, Labels
 from dissection.images import read_image
-from dissection.readers import set_names
-from neuro_explain.names import dissect, open_concepts
+from neuro_explain.names import dissect, open_concepts, set_names
 from neuro_explain.report import write_report
-from neuro_explain.runs import explain_to_folders
+from neuro_explain.runs import Failed, explain_to_folders
 from neuro_explain.zoo import load_model
 
 class _Photographs:
@@ -81,8 +80,7 @@ def run_demo(
     yield f"{names.named} of {len(names)} units named ({', '.join(set_names(dataset))}): {write_report(out / 'dissection')}"
     pairs = [(image, out / image.stem) for image in photographs]
     for done in explain_to_folders(model, pairs, names, overwrite=True, options={}):
-        if done.error is not None:
+        if isinstance(done, Failed):
             raise done.error
-        if done.explanation is not None:
-            yield f"{done.image.name}: {done.explanation.text}"
-            yield f"  {done.page}"
+        yield f"{done.image.name}: {done.explanation.text}"
+        yield f"  {done.page}"

@@ -1,9 +1,9 @@
 """Which units spoke for a score, and which against it? Ranking, and what is said of each unit.
 
-The ranking runs over all units, by alpha (the paper) or by contribution `alpha_k · Σ_ij A^k_ij`; ties go to the
-smaller unit number. On a network that ends in global pooling and one linear layer alpha is the same for every
-image, and the contributions add up to the score minus its bias: then the contribution says what happened
-*here*. Unnamed units keep their places, so that a reader sees how much of the decision they carry.
+The ranking runs over all units, by alpha (the paper) or by contribution `alpha_k · Σ_ij A^k_ij`; ties go to
+the smaller unit number. On a network that ends in global pooling and one linear layer alpha is the same for
+every image, and the contributions add up to the score minus its bias: then the contribution says what
+happened *here*. Unnamed units keep their places, so that a reader sees how much of the decision they carry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from neuro_explain.targets import Target
 RankBy = Literal["alpha", "contribution"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UnitEvidence:
     """What one unit said about one target on one image.
 
@@ -62,7 +62,7 @@ class UnitEvidence:
         return self.name.iou
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TargetEvidence:
     """What all units said about one target.
 
@@ -105,7 +105,7 @@ class TargetEvidence:
         return bool((self.signed_map <= 0).all())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ranking:
     """All units in the order of their weight for a target.
 

@@ -282,6 +282,7 @@ def _explain_one(ask: _Request, source: ImageSource) -> Explanation:
         top=ask.top,
         named_only=ask.named_only,
         seed=ask.seed,
+        activation=activations.mean(axis=(1, 2)),
         predictions=tuple(Prediction(c, model.classes[c], scores[c], probabilities[c]) for c in ranked),
         targets=tuple(evidence),
         check=check,

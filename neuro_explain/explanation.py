@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dissection.artifact import ArtifactError, describe_run, new_artifact, read_artifact, write_json
@@ -90,6 +91,8 @@ class Explanation:
         model: what was explained.
         names: where the names came from.
         rank_by, top, named_only, seed: the options.
+        activation: mean of every unit's map on this image, float32 `[U]`; `alpha · Z · activation` is a unit's
+            contribution, Z the number of cells.
         predictions: the best five classes, best first.
         targets: the explained target first, then the other classes, the contrast with the runner-up, and the
             counterfactual.
@@ -110,6 +113,7 @@ class Explanation:
     top: int
     named_only: bool
     seed: int
+    activation: NDArray[np.float32]
     predictions: tuple[Prediction, ...]
     targets: tuple[TargetEvidence, ...]
     check: AblationCheck | None
@@ -176,6 +180,7 @@ class Explanation:
                 draft / "arrays.npz",
                 alpha=np.stack([target.alpha for target in self.targets]),
                 signed_map=np.stack([target.signed_map for target in self.targets]),
+                activation=self.activation,
                 unit=np.array(list(units), np.int64),
                 unit_map=np.stack([one.activation_map for one in units.values()]),
             )
@@ -267,6 +272,7 @@ def load_explanation(folder: str | os.PathLike[str]) -> Explanation:
             top=data["top"],
             named_only=data["named_only"],
             seed=manifest["seed"],
+            activation=arrays["activation"],
             predictions=tuple(Prediction(**one) for one in data["predictions"]),
             targets=tuple(
                 _target_from_dict(one, arrays["alpha"][i], arrays["signed_map"][i], arrays["unit_map"])

@@ -8,9 +8,9 @@ For a score y before softmax and the maps A of one layer:
     alpha_k = (1/Z) Σ_ij ∂y/∂A^k_ij          (eq. 1, the mean of the gradient over the Z cells)
     L       = ReLU(Σ_k alpha_k A^k)           (eq. 2)
 
-The network runs with gradients off up to the layer and with gradients on from there, so the cost is that of
-a plain forward pass and a small backward one, and nothing of the backbone's graph is ever kept. Several targets
-share one forward pass and one batched backward pass of the head.
+The network runs with gradients off up to the layer and with gradients on from there, so the cost is
+that of a plain forward pass and a small backward one, and nothing of the backbone's graph is ever kept.
+Several targets share one forward pass and one batched backward pass of the head.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from dissection.recording import evaluating, record
 from neuro_explain.targets import Target, Targets, softmax_note, target_scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GradCAM:
     """What `grad_cam` returns; everything detached, float32 or wider.
 
@@ -92,77 +93,106 @@ def grad_cam(
 
     Raises:
         ValueError: the number of targets differs from the number of images; a class that does not exist; a
-            layer without maps; scores that are not finite, or that do not depend on the layer.
+            layer that runs twice, not at all, or without maps; scores that do not depend on the layer; scores
+            or gradients that are not finite; weights made under `inference_mode`.
     """
+    if not isinstance(images, Tensor) or images.dim() != 4 or len(images) == 0:
+        got = list(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
+        raise ValueError(
+            f"images: expected a tensor [N, 3, H, W], N at least 1, got {got}; one image is image[None]"
+        )
     with ExitStack() as stack:
         if torch.is_inference_mode_enabled():
             stack.enter_context(torch.inference_mode(False))
         plain = stack.enter_context(evaluating(net))
-        if images.is_inference():
-            images = images.clone()  # autograd may not keep tensors that were born in inference mode
-        activations, output, scores = _forward(plain, images, targets, layer, backbone_graph=False)
-        if not scores.requires_grad:
-            # A part of the network that holds the layer runs under its own no_grad and leaves gradients as they
-            # were before: off. Leave them on, then; a frozen backbone builds no graph anyway.
-            activations, output, scores = _forward(plain, images, targets, layer, backbone_graph=True)
-        if not scores.requires_grad:
+        _check_weights(plain)
+        # First with gradients off up to the layer. If a part of the network that holds the layer runs under
+        # its own no_grad, they go off again at that part's end: then once more, gradients on from the start.
+        for backbone_graph in (False, True):
+            with torch.set_grad_enabled(backbone_graph), record(plain, layer, leaf=True) as seen:
+                output = plain(images.clone())  # networks that normalise in place may write into their input
+                _check_shapes(layer, seen.output, output, len(images))
+                if not isinstance(targets, Target) and callable(targets):
+                    targets = targets(output.detach())
+                scores = target_scores(output, targets, len(images))
+            gradient = _gradient(scores, seen.output)
+            if gradient is not None:
+                break
+        else:
             raise ValueError(
-                f"the score does not depend on layer {layer!r} through differentiable operations; "
-                "choose a later layer, or remove detach() and no_grad() between it and the output"
+                f"the score does not depend on the output of layer {layer!r} through differentiable "
+                "operations; choose another layer, or remove detach(), no_grad(), inference_mode() behind it"
             )
-        gradient = _gradient(scores, activations)
-    activations = _wide(activations.detach())
-    output, scores = output.detach(), _wide(scores.detach())
+    activations, output, scores = _wide(seen.output.detach()), output.detach(), _wide(scores.detach())
+    alpha = alphas(_wide(gradient))
+    signed_map = weighted_sum(alpha, activations)
+    if not bool(scores.isfinite().all() and signed_map.isfinite().all()):
+        what = f"the gradient at layer {layer!r}" if bool(scores.isfinite().all()) else "the network's score"
+        raise ValueError(
+            f"{what} is NaN or infinite for at least one image, so there is nothing to explain; check the "
+            "network's weights, its preprocessing and its precision"
+        )
     if note := softmax_note(output):
         warnings.warn(note, UserWarning, stacklevel=2)
-    alpha = alphas(_wide(gradient))
-    return GradCAM(alpha, weighted_sum(alpha, activations), scores, activations, output)
+    return GradCAM(alpha, signed_map, scores, activations, output)
 
 
-def _forward(
-    net: nn.Module,
-    images: Tensor,
-    targets: Targets | Callable[[Tensor], Targets],
-    layer: str,
-    *,
-    backbone_graph: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(maps as a leaf, output, scores); the scores' graph begins at the leaf."""
-    with torch.set_grad_enabled(backbone_graph), record(net, layer, leaf=True) as seen:
-        output = net(images)
-        maps = seen.output
-        if maps.dim() != 4 or maps.shape[0] != images.shape[0]:
+def _check_weights(net: nn.Module) -> None:
+    for name, tensor in chain(net.named_parameters(), net.named_buffers()):
+        if tensor.is_inference():
             raise ValueError(
-                f"layer {layer!r} puts out {list(maps.shape)} for {images.shape[0]} images, expected maps "
-                "[N, U, h, w]; choose a spatial layer"
+                f"weight {name!r} was made under torch.inference_mode(), which rules out gradients; load the "
+                "network outside of it, or pass a copy.deepcopy of the network that was made outside of it"
             )
-        if not isinstance(targets, Target) and callable(targets):
-            targets = targets(output.detach())
-        scores = target_scores(output, targets, len(images))
-    if not bool(scores.detach().isfinite().all()):
+
+
+def _check_shapes(layer: str, maps: Tensor, output: object, images: int) -> None:
+    if maps.dim() != 4 or len(maps) != images:
         raise ValueError(
-            "the network's score is NaN or infinite for at least one image, so there is nothing to explain; "
-            "check its weights, its preprocessing and its precision"
+            f"layer {layer!r} puts out {list(maps.shape)} for {images} images, expected maps "
+            "[N, U, h, w]; choose a spatial layer"
         )
-    return maps, output, scores
+    if not isinstance(output, Tensor) or output.shape[:1] != (images,):
+        got = list(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        raise ValueError(
+            f"the network returns {got} for {images} images, expected scores [N, C]; wrap the network in a "
+            "module that returns them"
+        )
 
 
-def _gradient(scores: Tensor, maps: Tensor) -> Tensor:
-    """∂scores/∂maps, `[N, U, h, w]` for scores `[N]`, `[N, T, U, h, w]` for `[N, T]`.
+def _gradient(scores: Tensor, maps: Tensor) -> Tensor | None:
+    """∂scores/∂maps, `[N, U, h, w]` for scores `[N]`, `[N, T, U, h, w]` for `[N, T]`; None without a path.
 
     An image's score depends on its own maps alone (the network is in eval mode), so the scores of all images
     are differentiated at once.
     """
-    if scores.dim() == 1:
-        (gradient,) = torch.autograd.grad(scores.sum(), maps)
+    if not scores.requires_grad:
+        return None
+    summed = scores.sum(dim=0)
+
+    def backward(direction: Tensor, *, batched: bool = False) -> Tensor | None:
+        gradient: Tensor | None
+        (gradient,) = torch.autograd.grad(
+            summed,
+            maps,
+            direction,
+            retain_graph=summed.dim() > 0,
+            is_grads_batched=batched,
+            allow_unused=True,
+        )
         return gradient
-    per_target = scores.sum(dim=0)
-    if len(per_target) == 1:
-        (gradient,) = torch.autograd.grad(per_target[0], maps)
-        return gradient.unsqueeze(1)
-    one_hot = torch.eye(len(per_target), dtype=scores.dtype, device=scores.device)
-    (batched,) = torch.autograd.grad(per_target, maps, one_hot, is_grads_batched=True)
-    return batched.transpose(0, 1)
+
+    if summed.dim() == 0:
+        return backward(torch.ones_like(summed))
+    one_hot = torch.eye(len(summed), dtype=summed.dtype, device=summed.device)
+    try:
+        gradient = backward(one_hot, batched=True)
+    except Exception:
+        # Some operations know no batched backward (functions of one's own that call NumPy, sparse products):
+        # one target after the other. What is wrong with the network itself goes wrong here again.
+        rows = [row for row in map(backward, one_hot) if row is not None]
+        gradient = torch.stack(rows) if rows else None
+    return None if gradient is None else gradient.transpose(0, 1)
 
 
 def _wide(tensor: Tensor) -> Tensor:

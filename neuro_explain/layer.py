@@ -16,6 +16,7 @@ the reason calls it the block's output.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -141,11 +142,22 @@ def _map_of(layer: str, output: Tensor, example: Tensor) -> tuple[int, tuple[int
 
 def _last_spatial(seen: Trace, example: Tensor, scores: int) -> Call:
     """The call that names the last spatial map."""
-    candidates = [at for at in range(len(seen.calls)) if _eligible(seen, at, example, scores)]
+    runs = Counter(call.name for call in seen.calls)
+    pooled = [call.output for call in seen.calls if _pools(call.module)]
+    candidates = [
+        at
+        for at, call in enumerate(seen.calls)
+        # A module that runs twice has no one map; the block around it, or the layer before it, has.
+        if runs[call.name] == 1
+        and _is_map(call.output, example)
+        and not _hands_on(call)
+        and not any(call.output is p for p in pooled)
+        and not _is_class_map(seen, at, scores)
+    ]
     if not candidates:
         raise ValueError(
-            "no spatial convolutional layer: no part of the network puts out a map [N, U, h, w] with more than "
-            "one cell before its scores; give layer= if there is one nevertheless"
+            "no spatial convolutional layer: no part of the network puts out a map [N, U, h, w] with more "
+            "than one cell before its scores; give layer= if there is one nevertheless"
         )
     last = candidates[-1]
     if any(_is_token_block(call, example) for call in seen.calls[last + 1 :]):
@@ -159,23 +171,18 @@ def _last_spatial(seen: Trace, example: Tensor, scores: int) -> Call:
     return (inner or same)[-1]
 
 
-def _eligible(seen: Trace, at: int, example: Tensor, scores: int) -> bool:
-    """Whether a call puts out a map that could be the one."""
-    call, t = seen.calls[at], seen.calls[at].output
-    if not call.name or not isinstance(t, Tensor) or not _is_map(t, example) or _hands_on(call):
+def _is_class_map(seen: Trace, at: int, scores: int) -> bool:
+    """Whether a map is the scores, cell by cell: as many channels, and nothing behind mixes them."""
+    call = seen.calls[at]
+    if not isinstance(call.output, Tensor) or call.output.shape[1] != scores:
         return False
-    if sum(c.name == call.name for c in seen.calls) > 1:
-        return False  # it has no single map; the block around it, or the layer before it, has one
-    if any(t is c.output for c in seen.calls if _pools(c.module)):
-        return False
-    # As many channels as classes, and nothing behind that mixes channels: the scores themselves, cell by cell.
-    later = (c for c in seen.calls[at + 1 :] if not _holds(c, call))
-    return t.shape[1] != scores or any(_mixes(c) for c in later)
+    return not any(_mixes(c) for c in seen.calls[at + 1 :] if not _holds(c, call))
 
 
-def _is_map(t: Tensor, example: Tensor) -> bool:
+def _is_map(t: object, example: Tensor) -> bool:
     return (
-        t.ndim == 4
+        isinstance(t, Tensor)
+        and t.ndim == 4
         and len(t) == len(example)
         and t.shape[2] * t.shape[3] > 1
         and _in_proportion(t.shape[2:], example)

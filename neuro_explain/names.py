@@ -73,9 +73,18 @@ def dissect(
         scratch=scratch,
         model_name=model.name,
         layer_reason=model.layer_reason,
-        concept_sets=readers.set_names(opened),
+        concept_sets=set_names(opened),
         progress=progress,
     )
+
+
+def set_names(dataset: ConceptDataset) -> tuple[str, ...]:
+    """What the joined sets are called, for people: folder names, "colors", or the class of a set of one's own."""
+    if isinstance(dataset, readers.WithColors):
+        return (*set_names(dataset.base), "colors")
+    if isinstance(dataset, readers.Union):
+        return tuple(dataset.names)
+    return (str(getattr(dataset, "name", type(dataset).__name__)),)
 
 
 def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) -> Names:

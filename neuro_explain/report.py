@@ -19,7 +19,7 @@ def write_report(folder: str | os.PathLike[str], *, colors: Literal["perceptual"
     Raises:
         ArtifactError: not a whole artifact.
     """
-    from reports.read import ReportError
+    from reports.contract import ReportError
     from reports.write import write_report as render
 
     try:

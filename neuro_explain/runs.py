@@ -18,13 +18,20 @@ from neuro_explain.report import write_report
 
 @dataclass(frozen=True)
 class Done:
-    """What became of one image: an explanation in a folder with its page, or an error."""
+    """An image that was explained: the folder, its page, and the explanation in it."""
 
     image: Path
     folder: Path
-    page: Path | None = None
-    explanation: Explanation | None = None
-    error: Exception | None = None
+    page: Path
+    explanation: Explanation
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An image that could not be read, and why."""
+
+    image: Path
+    error: Exception
 
 
 def output_folders(images: Sequence[Path], out: Path, *, overwrite: bool = False) -> list[tuple[Path, Path]]:
@@ -56,8 +63,8 @@ def explain_to_folders(
     overwrite: bool = False,
     command: list[str] | None = None,
     options: Mapping[str, Any],
-) -> Iterator[Done]:
-    """Explains each image into its folder; an unreadable image becomes a `Done` with its error.
+) -> Iterator[Done | Failed]:
+    """Explains each image into its folder; an image that cannot be read becomes a `Failed`.
 
     Args:
         model, names: as for `explain`.
@@ -70,7 +77,7 @@ def explain_to_folders(
         try:
             explanation = explain(model, image, names, **options)
         except (ImageError, FileNotFoundError) as error:
-            yield Done(image, folder, error=error)
+            yield Failed(image, error)
             continue
         explanation.save(folder, overwrite=overwrite, command=command)
         yield Done(image, folder, write_report(folder), explanation)

@@ -1,9 +1,9 @@
 """The explanation in words. Only named units are spoken of.
 
-    tiger cat (42.1 %): for it speak cat (3 units) and dog; against it sky and road.
+    tiger cat (42.1 %): cat (3 units) and dog speak for it; sky and road speak against it.
 
-The sentence takes the named ones among the strongest units in each direction; if fewer than three of them are
-named, it goes on down the ranking and says so ("wall, the 9th").
+The sentence takes the named ones among the strongest units in each direction; if fewer than three of them
+are named, it goes on down the ranking and says so ("wall (the 9th strongest)").
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 WANTED = 3  # names that a reader needs to get a picture
 
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def number_word(count: int) -> str:
-    """A count in words up to twelve."""
+    """A count in words up to ten."""
     return _WORDS[count] if count < len(_WORDS) else str(count)
 
 
@@ -61,28 +61,33 @@ class _Mention:
 
 
 def _mentions(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) -> list[_Mention]:
-    """Names in the order of the ranking, equal names together; only units that pull in the direction `sign`."""
+    """Names in the order of the ranking, equal ones together; only units that pull in direction `sign`."""
     found: dict[str, _Mention] = {}
+    named = 0
     for rank, unit in enumerate(order.tolist(), 1):
-        if sign * ranking.value[unit] <= 0 or (rank > top and len(found) >= WANTED):
+        if sign * ranking.value[unit] <= 0 or (rank > top and max(named, len(found)) >= WANTED):
             break
         concept = ranking.names[unit].concept
         if concept is None:
             continue
-        if concept.name in found:
-            if rank <= top:
-                found[concept.name].units += 1
-        else:
+        if rank <= top:
+            named += 1
+        if concept.name not in found:
             found[concept.name] = _Mention(concept.name, 1, rank if rank > top else 0)
+        elif rank <= top:
+            found[concept.name].units += 1
     return list(found.values())
 
 
-def _spoken(mentions: list[_Mention]) -> str:
+def _clause(mentions: list[_Mention], side: str) -> str:
+    if not mentions:
+        return f"no named unit speaks {side} it"
     words = []
     for one in mentions:
-        note = f" ({one.units} units)" if one.units > 1 else f" (the {ordinal(one.rank)})" if one.rank else ""
-        words.append(one.name + note)
-    return listing(words)
+        note = f" (the {ordinal(one.rank)} strongest)" if one.rank else ""
+        words.append(f"{one.name} ({one.units} units)" if one.units > 1 else one.name + note)
+    verb = "speaks" if len(mentions) == 1 and mentions[0].units == 1 else "speak"
+    return f"{listing(words)} {verb} {side} it"
 
 
 def target_sentence(target: Target, probability: float | None, ranking: Ranking, top: int) -> str:
@@ -92,40 +97,69 @@ def target_sentence(target: Target, probability: float | None, ranking: Ranking,
     against = _mentions(ranking.reverse, ranking, top, -1)
     if not for_it and not against:
         return f"{subject}: no named unit speaks for or against it."
-    parts = [f"for it speak {_spoken(for_it)}" if for_it else "no named unit speaks for it"]
-    parts.append(f"against it {_spoken(against)}" if against else "no named unit speaks against it")
-    if len(for_it) == 1 and for_it[0].units == 1:
-        parts[0] = parts[0].replace("for it speak ", "for it speaks ", 1)
-    return f"{subject}: {'; '.join(parts)}."
+    return f"{subject}: {_clause(for_it, 'for')}; {_clause(against, 'against')}."
+
+
+def _written(values: Sequence[float], *, share: bool) -> list[str]:
+    """Numbers with two decimals, or up to four where one would look like 0 (or a share like 1)."""
+    texts: list[str] = []
+    for decimals in (2, 3, 4):
+        texts = [f"{value:.{decimals}f}" for value in values]
+        if not any(_hides(value, text, share) for value, text in zip(values, texts, strict=True)):
+            break
+    for place, (value, text) in enumerate(zip(values, texts, strict=True)):
+        if share and _hides(value, text, share):
+            texts[place] = "below 0.0001" if value < 0.5 else "above 0.9999"
+        elif float(text) == 0:
+            texts[place] = text.removeprefix("-")
+    return [text.replace("-", "−") for text in texts]
+
+
+def _hides(value: float, text: str, share: bool) -> bool:
+    shown = float(text)
+    return shown != value and (shown == 0 or (share and shown == 1))
 
 
 def check_sentence(check: AblationCheck, label: str) -> str:
-    """The ablation check in words: what the named decision loses without its strongest units."""
-    count = number_word(len(check.units))
-    units = "this unit" if len(check.units) == 1 else f"these {count} units"
+    """The ablation check in words: what the decision loses without its strongest units."""
+    units = "this unit" if len(check.units) == 1 else f"these {number_word(len(check.units))} units"
     if check.probability is not None and check.probability_without is not None:
-        what, before, after = f"p({label})", check.probability, check.probability_without
-        spread, form = check.random_probability, "{:.3f}"
+        what, share = f"p({label})", True
+        before, after, spread = check.probability, check.probability_without, check.random_probability
     else:
-        what, before, after = f"the score of {label}", check.score, check.score_without
-        spread, form = check.random_score, "{:.2f}"
-    before_text, after_text = form.format(before), form.format(after)
-    verb = "stays at" if before_text == after_text else "falls from" if after < before else "rises from"
-    text = f"Without {units} {what} {verb} {before_text}"
-    if before_text != after_text:
-        text += f" to {after_text}"
+        what, share = f"the score of “{label}”", False
+        before, after, spread = check.score, check.score_without, check.random_score
+    drawn = [] if spread is None else [spread.mean, spread.p5, spread.p95]
+    was, now, *drawn_texts = _written([before, after, *drawn], share=share)
+    change = f"{'falls' if after < before else 'rises'} from {was} to {now}"
+    stays = f"stays at {was}".replace("at below", "below").replace("at above", "above")
+    text = f"Without {units} {what} {change if was != now else stays}"
     if spread is None:
         text += "; there is nothing to compare with, as no unit fires on this image"
     else:
-        drawn = "one random unit" if check.drawn_units == 1 else f"{number_word(check.drawn_units)} random units"
-        low, mean, high = (form.format(v) for v in (spread.p5, spread.mean, spread.p95))
-        text += f"; without {drawn} that fire here it is {mean} on average (5–95 %: {low} to {high})"
+        mean, low, high = drawn_texts
+        text += f"; without {_drawn_units(check)} it is {mean} on average"
+        if low != high:
+            text += f" ({low} to {high} in 90 % of the draws)"
         if spread.p5 <= after <= spread.p95:
             text += ", so these units matter no more here than random ones"
     if check.silent:
-        n = len(check.silent)
-        whom = "It is" if len(check.units) == 1 else "All of them are" if n == len(check.units) else (
-            f"{number_word(n).capitalize()} of them {'is' if n == 1 else 'are'}"
-        )
-        text += f". {whom} silent on this image, so zeroing changes nothing there"
-    return text + "."
+        text += f". {_silent_units(check, units)} silent on this image, so zeroing "
+        text += f"{'it' if len(check.silent) == 1 else 'them'} changes nothing"
+    return f"{text}."
+
+
+def _drawn_units(check: AblationCheck) -> str:
+    if check.firing == 1:
+        return "the only unit that fires here"
+    count = number_word(check.drawn_units)
+    if check.drawn_units == check.firing:  # every draw is the same
+        return f"the {count} units that fire here"
+    return f"{count} random " + ("unit that fires here" if check.drawn_units == 1 else "units that fire here")
+
+
+def _silent_units(check: AblationCheck, units: str) -> str:
+    silent = len(check.silent)
+    if silent == len(check.units):
+        return "This unit is" if silent == 1 else f"All of {units} are"
+    return f"{number_word(silent).capitalize()} of {units} {'is' if silent == 1 else 'are'}"

@@ -13,8 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+# Rows that are probabilities sum to 1; in bfloat16 only up to 2^-9, the rounding of each of them. Twice that.
+_SUM_TOLERANCE = 2**-8
 
 Kind = Literal["class", "contrast", "counterfactual", "other"]
 
@@ -59,11 +64,19 @@ class Target:
     @classmethod
     def against(cls, index: int, label: str | None = None) -> Target:
         """The negative score of a class: what would make the network drop it."""
-        return cls(label or f"not class {index}", lambda output: -_column(output, index), "counterfactual", index)
+        return cls(
+            label or f"not class {index}", lambda output: -_column(output, index), "counterfactual", index
+        )
 
 
 Targets: TypeAlias = (
-    Tensor | Target | Sequence[int] | Sequence[Target] | Sequence[Sequence[int]] | Sequence[Sequence[Target]]
+    Tensor
+    | NDArray[np.integer[Any]]
+    | Target
+    | Sequence[int]
+    | Sequence[Target]
+    | Sequence[Sequence[int]]
+    | Sequence[Sequence[Target]]
 )
 
 
@@ -74,15 +87,18 @@ def softmax_note(output: Tensor) -> str | None:
     rows = output.detach().float()
     if _is_distribution(rows):
         what = "probabilities (rows sum to 1)"
-    elif bool((rows <= 0).all() and (rows.logsumexp(dim=1).abs() < 1e-3).all()):
+    elif bool((rows <= 0).all() and (rows.logsumexp(dim=1).abs() < _SUM_TOLERANCE).all()):
         what = "logarithms of probabilities"
     else:
         return None
-    return f"the network's output looks like {what}; Grad-CAM explains scores before softmax, so return those instead"
+    return (
+        f"the network's output looks like {what}; Grad-CAM explains scores before softmax, "
+        "so let the network return those"
+    )
 
 
 def _is_distribution(rows: Tensor) -> bool:
-    return bool((rows >= 0).all() and ((rows.sum(dim=1) - 1).abs() < 1e-3).all())
+    return bool((rows >= 0).all() and ((rows.sum(dim=1) - 1).abs() < _SUM_TOLERANCE).all())
 
 
 def class_probabilities(output: Tensor) -> Tensor:
@@ -92,23 +108,23 @@ def class_probabilities(output: Tensor) -> Tensor:
 
 
 def _column(output: Tensor, index: int) -> Tensor:
-    _check_scores(output)
-    if not 0 <= index < output.shape[1]:
-        raise ValueError(f"class {index} does not exist: the network has classes 0 to {output.shape[1] - 1}")
+    _check_class(index, output)
     return output[:, index]
 
 
-def _check_scores(output: object) -> None:
-    if not isinstance(output, Tensor) or output.dim() != 2:
-        got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(f"the network's output is {got}, expected scores [N, C]; wrap it so that it returns them")
+def _check_class(index: object, output: Tensor) -> None:
+    if output.dim() != 2:
+        raise ValueError(
+            f"the network's output is {list(output.shape)}, expected scores [N, C]; wrap the network in a "
+            "module that returns them"
+        )
+    if isinstance(index, bool) or not isinstance(index, (int, np.integer)):
+        raise ValueError(f"targets: expected class numbers alone, or Targets alone, got {index!r}")
+    if not 0 <= index < output.shape[1]:
+        raise ValueError(f"class {index} does not exist: the network has classes 0 to {output.shape[1] - 1}")
 
 
-def target_scores(
-    output: Tensor,
-    targets: Targets,
-    images: int,
-) -> Tensor:
+def target_scores(output: Tensor, targets: Targets, images: int) -> Tensor:
     """The scores of the targets, `[N]` for one per image, `[N, T]` for several.
 
     Args:
@@ -121,45 +137,49 @@ def target_scores(
     """
     if isinstance(targets, Target):
         return _scores_of(targets, output)
-    rows: list[Any] = targets.tolist() if isinstance(targets, Tensor) else list(targets)
+    rows = _as_lists(targets)
+    if not isinstance(rows, list):
+        raise ValueError(
+            f"targets: expected an entry for each of the {images} images, got {targets!r}; give a list of "
+            "class numbers or of Targets, or a single Target for all of them"
+        )
     if len(rows) != images:
         raise ValueError(
             f"targets: expected one entry for each of the {images} images, got {len(rows)}; "
             "for the same target everywhere repeat it, for several per image give [N, T]"
         )
-    nested = any(isinstance(row, Sequence) for row in rows)
-    if nested and (
-        not all(isinstance(row, Sequence) for row in rows) or len({len(row) for row in rows}) != 1 or not rows[0]
-    ):
+    nested = any(isinstance(row, list) for row in rows)
+    table = rows if nested else [[row] for row in rows]
+    if not all(isinstance(row, list) and len(row) == len(table[0]) > 0 for row in table):
         raise ValueError("targets: expected the same number of targets, at least one, for every image")
-    table: list[list[Any]] = [list(row) if nested else [row] for row in rows]
     if all(isinstance(target, Target) for row in table for target in row):
         scores = torch.stack(
             [
-                torch.stack([_scores_of(target, output[image : image + 1])[0] for target in row])
+                torch.cat([_scores_of(target, output[image : image + 1]) for target in row])
                 for image, row in enumerate(table)
             ]
         )
     else:
-        scores = _class_scores(output, table)
+        for index in (index for row in table for index in row):
+            _check_class(index, output)
+        scores = output.gather(1, torch.tensor(table, device=output.device))
     return scores if nested else scores[:, 0]
 
 
-def _class_scores(output: Tensor, table: list[list[Any]]) -> Tensor:
-    """Scores `[N, T]` of the classes in `table`."""
-    _check_scores(output)
-    for index in (index for row in table for index in row):
-        if isinstance(index, bool) or not isinstance(index, int):
-            raise ValueError(f"targets: expected class numbers, or Targets alone, got {index!r}")
-        if not 0 <= index < output.shape[1]:
-            raise ValueError(f"class {index} does not exist: the network has classes 0 to {output.shape[1] - 1}")
-    return output.gather(1, torch.tensor(table, device=output.device))
+def _as_lists(value: Any) -> Any:
+    """Tensors, arrays and sequences as lists; numbers of tensors and arrays as Python's."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_as_lists(item) for item in value]
+    return value
 
 
 def _scores_of(target: Target, output: Tensor) -> Tensor:
     scores = target(output)
-    if scores.shape != (len(output),):
+    if not isinstance(scores, Tensor) or scores.shape != (len(output),):
+        got = list(scores.shape) if isinstance(scores, Tensor) else repr(scores)
         raise ValueError(
-            f"target {target.label!r} returns {list(scores.shape)}, expected one score for each of {len(output)} images"
+            f"target {target.label!r} returns {got}, expected one score for each of {len(output)} images, "
+            f"[{len(output)}]"
         )
     return scores

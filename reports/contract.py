@@ -36,7 +36,7 @@ SUMMARY = _keys(
     "units images images_left_out positions map_size quantile label_size min_iou named distinct categories "
     "layer_reason concept_sets"
 )
-CATEGORY = _keys("category units detectors concepts pixels images")
+CATEGORY = _keys("category units distinct detectors unique_detectors concepts pixels images")
 EXPLANATION = _keys("image model names rank_by top named_only predictions targets check text notes")
 PARTS = {
     "image": _keys("name width height crop"),

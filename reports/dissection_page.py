@@ -8,7 +8,7 @@ from reports import words
 from reports.contract import Row
 from reports.read import Artifact
 
-BARS = 10  # bars that a category shows at first
+BARS = 24  # bars that a category shows at first
 
 
 def dissection_view(artifact: Artifact) -> Row:

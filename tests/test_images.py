@@ -185,7 +185,7 @@ def test_truncated_file(tmp_path: Path, suffix: str) -> None:
     content = (tmp_path / f"whole.{suffix}").read_bytes()
     path = tmp_path / f"cut.{suffix}"
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ImageError, match="truncated or damaged|not an image") as caught:
+    with pytest.raises(ImageError, match=r"truncated or damaged|not an image") as caught:
         read_image(path)
     one_sentence(caught.value, path)
 

@@ -73,7 +73,8 @@ def open_concepts(
         ConceptSetError: an unknown kind, no set, a set named twice, `colors` alone, or a broken set.
     """
     readers = {**READERS, **(more or {})}
-    listed: list[Spec] = list(specs) if isinstance(specs, (list, tuple)) else [specs]  # type: ignore[list-item]
+    several = isinstance(specs, Sequence) and not isinstance(specs, str)
+    listed: list[Spec] = list(specs) if several else [specs]  # type: ignore[arg-type,list-item]
     sets: list[ConceptDataset] = []
     names: list[str] = []
     seen: set[str] = set()
@@ -105,7 +106,7 @@ def open_concepts(
 
 
 def _parse(text: str, readers: Mapping[str, object]) -> tuple[str, str]:
-    """ "coco:data" is ("coco", "data"); "colors" is ("colors", "")."""
+    """The kind and what stands after its colon."""
     kind, colon, path = text.partition(":")
     if kind == _COLORS:
         if path:
@@ -120,7 +121,7 @@ def _parse(text: str, readers: Mapping[str, object]) -> tuple[str, str]:
     known = [*(f"{name}:…" for name in readers), _COLORS]
     if not colon:
         guess = _guess(Path(text).expanduser())
-        meant = f"did you mean {f'{guess}:{text}'!r}?" if guess else hint(kind, [*readers, _COLORS])
+        meant = f"did you mean {guess!r}?" if guess else hint(kind, [*readers, _COLORS])
         raise ConceptSetError(f"concept set {text!r} does not say its kind ({', '.join(known)}); {meant}")
     raise ConceptSetError(
         f"concept set {text!r}: {kind!r} is no kind of set; {', '.join(known)} was expected; "
@@ -129,13 +130,20 @@ def _parse(text: str, readers: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _guess(path: Path) -> str | None:
-    """The kind that a bare path looks like, for an error message only."""
+    """The spec that a bare path might be meant as, for an error message only."""
     if path.is_file():
-        return "labels" if path.suffix == ".csv" else None
+        return f"labels:{path}" if path.suffix == ".csv" else None
     if not path.is_dir():
         return None
-    marks = {"broden": "category.csv", "folder": "labels.csv", "coco": "annotations"}
-    return next((kind for kind, mark in marks.items() if (path / mark).exists()), "images")
+    marks = {
+        "category.csv": f"broden:{path}",
+        "categories.json": f"coco:{path}",
+        "annotations": f"coco:{path}",
+        "masks": f"folder:{path}",
+        "index.csv": f"folder:{path}",
+        "labels.csv": f"labels:{path / 'labels.csv'}",
+    }
+    return next((spec for mark, spec in marks.items() if (path / mark).exists()), f"images:{path}")
 
 
 def _own(spec: object) -> ConceptDataset:

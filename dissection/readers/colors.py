@@ -8,6 +8,7 @@ that carry the category "color" already (Broden's) keep their own labels.
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class WithColors:
         self._concepts = tuple(concepts + [color for color in colors if color not in place])
         place = {concept: number for number, concept in enumerate(self._concepts)}
         self._numbers = np.array([place[color] for color in colors], dtype=np.int32)
+        # Whoever asks for an image's labels asks for the image next, in the same thread: decode it once.
+        self._last = threading.local()
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
@@ -81,14 +84,18 @@ class WithColors:
 
     def image(self, index: int) -> Image.Image:
         """As in the set below."""
-        return self.base.image(index)
+        number, image = getattr(self._last, "image", (None, None))
+        self._last.image = (None, None)
+        return image if number == index and image is not None else self.base.image(index)
 
     def labels(self, index: int, size: int) -> Labels:
         """The labels of the set below, and the colours as one more layer."""
         below = self.base.labels(index, size)
         if CATEGORY in below.categories:
             return below
-        colors = self._numbers[color_indices(squash(self.base.image(index), size))]
+        image = self.base.image(index)
+        self._last.image = (index, image)
+        colors = self._numbers[color_indices(squash(image, size))]
         return Labels(
             np.concatenate([below.layers, colors[None]]), below.whole, below.categories | {CATEGORY}
         )

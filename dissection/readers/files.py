@@ -106,7 +106,8 @@ class _Finder:
         return path if full.is_file() else None
 
     def _inside(self, full: Path) -> bool:
-        return full.resolve().is_relative_to(self.root)
+        # not Path.resolve(): older Pythons raise on a link that leads to itself
+        return Path(os.path.realpath(full)).is_relative_to(self.root)
 
     def _list(self, where: str, written: str, folder: str) -> dict[str, os.DirEntry[str]] | None:
         full = self.root / folder

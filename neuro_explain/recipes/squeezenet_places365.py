@@ -103,11 +103,15 @@ def _array_parts() -> dict[tuple[str, str], Any]:
     return parts | {(f"numpy.{core}.multiarray", "_reconstruct"): rebuild for core in ("core", "_core")}
 
 
+class _Refused(Exception):
+    """The pickle asks for something that arrays do not need."""
+
+
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         part = _array_parts().get((module, name))
         if part is None:
-            raise pickle.UnpicklingError(f"{module}.{name}")
+            raise _Refused(f"{module}.{name}")
         return part
 
 
@@ -120,9 +124,10 @@ def read_pickled_arrays(path: Path) -> list[NDArray[np.float32]]:
     try:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
-    except pickle.UnpicklingError as error:
+    except _Refused as error:
         raise ValueError(
-            f"{path}: refused or damaged: a list of NumPy arrays was expected, the pickle asks for {error}"
+            f"{path}: refused, because it asks for {error}, which a list of NumPy arrays does not need and "
+            "which could run code"
         ) from error
     except MemoryError:
         raise
@@ -218,8 +223,8 @@ def _mean_beside(weights: Path) -> Tensor:
             edge = (256 - _INPUT) // 2
             return torch.from_numpy(image[:, edge:-edge, edge:-edge].copy())
     raise FileNotFoundError(
-        f"{NAME}: the mean image is missing: put {' or '.join(MEAN_FILES)} beside {weights} (it is part of the "
-        "Places365 models of Caffe and of the weights' source)"
+        f"{NAME}: the mean image is missing: put {' or '.join(MEAN_FILES)} beside {weights} (it is part of "
+        "the Places365 models of Caffe and of the weights' source)"
     )
 
 

@@ -30,7 +30,8 @@
   const drawMain = () => {
     const card = state.lit || state.kept;
     const article = articles[state.target];
-    const signed = state.mode === "signed";
+    // A rectified unit has no negative side: its map is the same in both modes.
+    const signed = state.mode === "signed" && !(card && twin.explanation.model.rectified);
     const values = card ? cells.units[card.dataset.map] : cells.targets[state.target];
     draw(main, values, signed);
     find("image.map", main).style.visibility = state.mode === "off" ? "hidden" : "";
@@ -40,14 +41,18 @@
     const shown = card
       ? `where unit ${card.dataset.unit} fires${named ? `: ${title}` : " (unnamed)"}`
       : signed ? article.dataset.shown.replace(/^Grad-CAM/, "signed sum") : article.dataset.shown;
-    const where = card ? card.dataset.where : article.dataset.where;
+    let where = card ? card.dataset.where : article.dataset.where;
+    if (signed && !card) {
+      const [plus, minus] = all('[data-field="column"]', find(".evidence", article)).map((title) => title.textContent);
+      where += `. Plus: ${plus}. Minus, hatched: ${minus}`;
+    }
     find("#shown span").textContent = capital(shown);
     find("#where").textContent = `${capital(where)}.`;
     find("#zero").hidden = Boolean(card) || article.dataset.zero === "no";
     main.setAttribute("aria-label", `${imageName}, ${shown}: ${where}`);
     find("#ramp").setAttribute("href", maps.ramp(table(signed), signed));
-    find("#low").textContent = signed ? "− against" : "0";
-    find("#high").textContent = signed ? "+ for" : "hottest";
+    find("#low").textContent = signed ? "−" : "0";
+    find("#high").textContent = signed ? "+" : "hottest";
     for (const other of all(".card", cards)) {
       other.classList.toggle("lit", other === card);
       find(".look", other).setAttribute("aria-pressed", String(other === state.kept));

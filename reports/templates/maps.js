@@ -49,9 +49,11 @@ const maps = (() => {
   // Draw cells as a picture's address. `table`: 256 RGB colours; with `signed`, negative parts are hatched and
   // coarse cells carry their sign, so that the sign can be told without the colours.
   const paint = (cells, shape, { signed = false, coarse = false, even = false, table }) => {
+    // The map is max(0, sum) cell by cell (eq. 2), and only then enlarged.
+    const shown = signed ? cells : cells.map((value) => Math.max(0, value));
     const scale = LONG / Math.max(...shape);
     const [height, width] = shape.map((n) => n * Math.max(1, Math.floor(scale)));
-    const values = resize(cells, shape, [height, width], coarse ? nearest : between);
+    const values = resize(shown, shape, [height, width], coarse ? nearest : between);
     let peak = 0;
     for (const value of values) peak = Math.max(peak, signed ? Math.abs(value) : value);
     if (!(peak > 0)) return null;

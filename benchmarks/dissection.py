@@ -1,0 +1,138 @@
+"""A whole dissection ÷ the bare forward pass, and its tally against the dense form.
+
+    NEURO_EXPLAIN_DATA=… python -m benchmarks.dissection [--rounds 3] [--dense-images 100]
+
+EfficientNet-Lite0 (1,280 units of 7 × 7) over 600 photographs: 200 with 133 COCO labels, 400 with 10 textures,
+all with colours. Images are prepared and labels decoded beforehand; both are timed apart and printed, as are
+the exemplars.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.ratios import seconds
+from dissection.concepts import ConceptDataset
+from dissection.dissect import Tally
+from dissection.exemplars import draw_exemplars
+from dissection.overlap import Overlap, PackedLabels
+from dissection.recording import evaluating, record
+from dissection.resize import resize
+from neuro_explain import load_model, open_concepts
+from neuro_explain.model import Model
+
+BATCH = 32
+
+
+def prepare(model: Model, concepts: ConceptDataset) -> tuple[Tensor, list[PackedLabels]]:
+    """All inputs and labels, decoded, with the time that it took."""
+    categories = tuple(dict.fromkeys(c.category for c in concepts.concepts))
+    start = time.perf_counter()
+    labels = [
+        PackedLabels.pack(concepts.labels(i, 112), len(concepts.concepts), categories) for i in range(len(concepts))
+    ]
+    print(f"label decoding (with colours): {time.perf_counter() - start:.1f} s, apart")
+    start = time.perf_counter()
+    images = torch.stack([model.preprocess.probe(concepts.image(i)) for i in range(len(concepts))])
+    print(f"image decoding and resizing: {time.perf_counter() - start:.1f} s, apart")
+    return images, labels
+
+
+def forward(model: Model, images: Tensor) -> None:
+    """The bare forward pass."""
+    with evaluating(model.net) as net, torch.no_grad():
+        for batch in images.split(BATCH):
+            net(batch)
+
+
+def dissect(model: Model, concepts: ConceptDataset, images: Tensor, labels: list[PackedLabels]) -> tuple[Tally, Tensor]:
+    """The forward pass with everything that a dissection does in it and after it, but the exemplars."""
+    with tempfile.TemporaryDirectory() as scratch, evaluating(model.net) as net, torch.no_grad():
+        tally = Tally(concepts, model.units, model.map_size, len(images), scratch=Path(scratch))
+        for start in range(0, len(images), BATCH):
+            with record(net, model.layer) as seen:
+                net(images[start : start + BATCH])
+            tally.add(seen.output, labels[start : start + BATCH])
+        return tally, tally.finish()
+
+
+def dense(activations: Tensor, labels: list[PackedLabels], overlap: Overlap, threshold: Tensor) -> Tensor:
+    """I by the dense form: every map resized, mask × one-hot product with all concepts."""
+    total = torch.zeros(overlap.intersection.shape, dtype=torch.int64)
+    concepts = total.shape[1]
+    for maps, one in zip(activations, labels, strict=True):
+        mask = (resize(maps - threshold[:, None, None], (overlap.size, overlap.size)) > 0).flatten(1).float()
+        one_hot = torch.zeros(overlap.size**2, concepts)
+        one_hot[:, torch.from_numpy(one.present)] = one.incidence(overlap.size)[:, :-1]
+        total += (mask @ one_hot).long()
+    return total
+
+
+def sparse(activations: Tensor, labels: list[PackedLabels], overlap: Overlap, threshold: Tensor) -> None:
+    """The same by the tally: only maps that exceed T_k, only concepts that are there."""
+    for maps, one in zip(activations, labels, strict=True):
+        units = (maps.flatten(1).amax(dim=1) > threshold).nonzero().flatten()
+        overlap.add(one, units, maps[units], threshold)
+
+
+def main() -> None:
+    """Prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dense-images", type=int, default=100)
+    options = parser.parse_args()
+    data = Path(os.environ["NEURO_EXPLAIN_DATA"])
+    model = load_model("efficientnet-lite0")
+    concepts = open_concepts([f"coco:{data / 'coco_panoptic256'}", f"labels:{data / 'dtd10_textures/labels.csv'}", "colors"])
+    print(f"{len(concepts)} images, {len(concepts.concepts)} concepts, {model.units} units of {model.map_size}")
+    images, labels = prepare(model, concepts)
+
+    forward(model, images[: 4 * BATCH])
+    tally, threshold = dissect(model, concepts, images[: 4 * BATCH], labels)
+    ratios, times = [], []
+    before = seconds(lambda: forward(model, images))
+    for _ in range(options.rounds):
+        start = time.perf_counter()
+        tally, threshold = dissect(model, concepts, images, labels)
+        took = time.perf_counter() - start
+        after = seconds(lambda: forward(model, images))
+        ratios.append(took / ((before + after) / 2))
+        times.append(after)
+        before = after
+    print(
+        f"bare forward {statistics.median(times):.1f} s; whole dissection ÷ forward: "
+        f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+    )
+    kept = sum(len(batch.unit) for batch in tally.kept)
+    print(f"maps kept: {100 * kept / (len(images) * model.units):.1f} %")
+    chosen, above = tally.exemplars(list(range(len(images))))
+    start = time.perf_counter()
+    draw_exemplars(chosen, above, concepts.image)
+    print(f"exemplars ({len(chosen)} crops): {time.perf_counter() - start:.1f} s, apart")
+
+    count = options.dense_images
+    with evaluating(model.net) as net, torch.no_grad():
+        parts = []
+        for batch in images[:count].split(BATCH):
+            with record(net, model.layer) as seen:
+                net(batch)
+            parts.append(seen.output)
+    activations = torch.cat(parts)
+    overlap = Overlap(model.units, concepts.concepts, 112)
+    fast = seconds(lambda: sparse(activations, labels[:count], overlap, threshold))
+    wanted: list[Tensor] = []
+    slow = seconds(lambda: wanted.append(dense(activations, labels[:count], overlap, threshold)))
+    equal = bool((wanted[0] == overlap.intersection).all())
+    print(f"tally over {count} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, counts equal: {equal}")
+
+
+if __name__ == "__main__":
+    main()
