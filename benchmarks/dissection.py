@@ -23,7 +23,7 @@ from benchmarks.ratios import seconds
 from dissection.concepts import ConceptDataset
 from dissection.dissect import Tally
 from dissection.exemplars import draw_exemplars
-from dissection.overlap import Overlap, PackedLabels
+from dissection.overlap import Overlap, PackedLabels, by_category
 from dissection.recording import evaluating, record
 from dissection.resize import resize
 from neuro_explain import load_model, open_concepts
@@ -34,10 +34,10 @@ BATCH = 32
 
 def prepare(model: Model, concepts: ConceptDataset) -> tuple[Tensor, list[PackedLabels]]:
     """All inputs and labels, decoded, with the time that it took."""
-    categories = tuple(dict.fromkeys(c.category for c in concepts.concepts))
+    categories, category_of = by_category(concepts.concepts)
     start = time.perf_counter()
     labels = [
-        PackedLabels.pack(concepts.labels(i, 112), len(concepts.concepts), categories) for i in range(len(concepts))
+        PackedLabels.pack(concepts.labels(i, 112), 112, categories, category_of) for i in range(len(concepts))
     ]
     print(f"label decoding (with colours): {time.perf_counter() - start:.1f} s, apart")
     start = time.perf_counter()
@@ -53,7 +53,9 @@ def forward(model: Model, images: Tensor) -> None:
             net(batch)
 
 
-def dissect(model: Model, concepts: ConceptDataset, images: Tensor, labels: list[PackedLabels]) -> tuple[Tally, Tensor]:
+def dissect(
+    model: Model, concepts: ConceptDataset, images: Tensor, labels: list[PackedLabels]
+) -> tuple[Tally, Tensor]:
     """The forward pass with everything that a dissection does in it and after it, but the exemplars."""
     with tempfile.TemporaryDirectory() as scratch, evaluating(model.net) as net, torch.no_grad():
         tally = Tally(concepts, model.units, model.map_size, len(images), scratch=Path(scratch))
@@ -85,14 +87,20 @@ def sparse(activations: Tensor, labels: list[PackedLabels], overlap: Overlap, th
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dense-images", type=int, default=100)
     options = parser.parse_args()
     data = Path(os.environ["NEURO_EXPLAIN_DATA"])
     model = load_model("efficientnet-lite0")
-    concepts = open_concepts([f"coco:{data / 'coco_panoptic256'}", f"labels:{data / 'dtd10_textures/labels.csv'}", "colors"])
-    print(f"{len(concepts)} images, {len(concepts.concepts)} concepts, {model.units} units of {model.map_size}")
+    concepts = open_concepts(
+        [f"coco:{data / 'coco_panoptic256'}", f"labels:{data / 'dtd10_textures/labels.csv'}", "colors"]
+    )
+    print(
+        f"{len(concepts)} images, {len(concepts.concepts)} concepts, {model.units} units of {model.map_size}"
+    )
     images, labels = prepare(model, concepts)
 
     forward(model, images[: 4 * BATCH])
@@ -131,7 +139,9 @@ def main() -> None:
     wanted: list[Tensor] = []
     slow = seconds(lambda: wanted.append(dense(activations, labels[:count], overlap, threshold)))
     equal = bool((wanted[0] == overlap.intersection).all())
-    print(f"tally over {count} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, counts equal: {equal}")
+    print(
+        f"tally over {count} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, counts equal: {equal}"
+    )
 
 
 if __name__ == "__main__":

@@ -74,7 +74,9 @@ def contenders(net: nn.Module, layer: str, images: Tensor) -> dict[str, Callable
 
 def main() -> None:
     """Prints a table per network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--device", default="cpu")

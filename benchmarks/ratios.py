@@ -45,4 +45,6 @@ def alternate(
 def table(rows: Mapping[str, tuple[float, float, float]]) -> str:
     """The ratios as lines: median, smallest to largest."""
     width = max(len(name) for name in rows)
-    return "\n".join(f"  {n:<{width}}  {m:6.2f}   ({low:.2f} to {high:.2f})" for n, (m, low, high) in rows.items())
+    return "\n".join(
+        f"  {n:<{width}}  {m:6.2f}   ({low:.2f} to {high:.2f})" for n, (m, low, high) in rows.items()
+    )

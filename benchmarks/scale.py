@@ -19,7 +19,7 @@ import torch
 
 from dissection.concepts import NO_LABEL, Concept, Labels
 from dissection.dissect import Tally
-from dissection.overlap import PackedLabels
+from dissection.overlap import PackedLabels, by_category
 
 UNITS, CONCEPTS, BATCH, POOL = 512, 1197, 32, 8
 CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
@@ -37,7 +37,7 @@ def synthetic_labels(generator: np.random.Generator) -> PackedLabels:
     small[generator.random(small.shape) < 0.3] = NO_LABEL
     layers = small.repeat(8, axis=1).repeat(8, axis=2).astype(np.int32)
     labels = Labels(layers, (int(generator.integers(CONCEPTS)),), frozenset(CATEGORIES))
-    return PackedLabels.pack(labels, CONCEPTS, CATEGORIES)
+    return PackedLabels.pack(labels, 112, *by_category(Concepts.concepts))
 
 
 def synthetic_maps(cells: int, share: float, generator: torch.Generator) -> torch.Tensor:
@@ -59,7 +59,9 @@ def peak_mib() -> float:
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=63305)
     parser.add_argument("--map", type=int, default=7)
     parser.add_argument("--memory", type=int, default=1024, help="MiB of kept maps and labels")

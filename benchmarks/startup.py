@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     base, ratios = alternate(
-        lambda: run("import torch"), {"import neuro_explain": lambda: run("import neuro_explain")}, options.rounds
+        lambda: run("import torch"),
+        {"import neuro_explain": lambda: run("import neuro_explain")},
+        options.rounds,
     )
     print(f"import torch {base:.2f} s; ratios to it (median, range)")
     print(table(ratios))

@@ -12,12 +12,13 @@ name stays as it was. Files that belong to no artifact are never touched.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import metadata
@@ -166,6 +167,27 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]], *, columns: Sequence[str] = ()) -> None:
+    """A table in UTF-8, the columns those of the first row if not given; None is an empty cell.
+
+    Lines end as RFC 4180 has it, which also makes the writer quote a lone carriage return in a name. The file
+    name of an image that is not UTF-8 is written escaped: it is no reason to lose hours of work.
+    """
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
+        writer = csv.DictWriter(stream, columns or list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table; raises ValueError or csv.Error for what is none."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        if not reader.fieldnames:
+            raise ValueError(f"{path.name} has no header")
+        return list(reader)
+
+
 def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
     """The manifest of a whole artifact.
 
@@ -174,7 +196,7 @@ def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise ArtifactError(f"{path} is not a folder; expected a {kind} artifact")
+        raise ArtifactError(f"{path} is not a folder; expected an artifact of kind {kind!r}")
     if not is_artifact(path):
         raise ArtifactError(f"{path} has no {MANIFEST}, so it is not a (whole) artifact; make it again")
     try:
@@ -188,7 +210,7 @@ def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:
             "use the version that made it"
         )
     if found != kind:
-        raise ArtifactError(f"{path} holds a {found}, expected a {kind}")
+        raise ArtifactError(f"{path} holds an artifact of kind {found!r}, expected {kind!r}")
     for name, record in files.items():
         if not (path / name).is_file():
             raise ArtifactError(f"{path} lacks {name}, which its manifest lists; make the artifact again")

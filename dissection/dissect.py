@@ -76,7 +76,7 @@ class Tally:
         self.top = TopValues(units, keep, device=device)
         self.kept = KeptMaps(memory, scratch)
         self.best = BestImages(units, exemplars)
-        self.peak = torch.full((units,), -torch.inf)
+        self.peak = torch.full((units,), -torch.inf, dtype=torch.float32)
         self.exemplar_maps: dict[tuple[int, int], Tensor] = {}
 
     def add(self, activations: Tensor, labels: list[PackedLabels]) -> None:

@@ -46,8 +46,8 @@ class BestImages:
 
     def __init__(self, units: int, count: int) -> None:
         self.count = count
-        self.peak = torch.zeros((units, 0))
-        self.mean = torch.zeros((units, 0))
+        self.peak = torch.zeros((units, 0), dtype=torch.float32)
+        self.mean = torch.zeros((units, 0), dtype=torch.float32)
         self.image = torch.zeros((units, 0), dtype=torch.int64)
 
     def add(self, peaks: Tensor, means: Tensor, first: int) -> None:
@@ -80,14 +80,19 @@ def _crop_box(above: NDArray[np.float32], width: int, height: int) -> tuple[int,
     return left, top, left + side, top + side
 
 
-def _outlined(crop: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The crop with a light line just inside the mask and a dark one just outside."""
-    pixels = np.array(crop)
+def _shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask without the pixels at its edge; the picture's border is no edge."""
     padded = np.pad(mask, 1, mode="edge")
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    inside = mask & ~np.logical_and.reduce(neighbours)
-    outside = ~mask & np.logical_or.reduce(neighbours)
-    pixels[outside], pixels[inside] = _EDGE, _INSIDE
+    smaller: NDArray[np.bool_] = mask & np.logical_and.reduce(neighbours)
+    return smaller
+
+
+def _outlined(crop: Image.Image, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The crop with a light line of two pixels just inside the mask and a dark one of one pixel just outside."""
+    pixels = np.array(crop)
+    pixels[~mask & ~_shrunk(~mask)] = _EDGE
+    pixels[mask & ~_shrunk(_shrunk(mask))] = _INSIDE
     return pixels
 
 
@@ -136,7 +141,7 @@ def draw_exemplars(
 
     def encode(unit: int) -> tuple[int, bytes]:
         buffer = io.BytesIO()
-        Image.fromarray(strips[unit]).save(buffer, "WEBP", quality=60, method=4)
+        Image.fromarray(strips[unit]).save(buffer, "WEBP", quality=60, method=2)
         return unit, buffer.getvalue()
 
     with ThreadPoolExecutor(workers) as pool:

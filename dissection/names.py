@@ -153,9 +153,9 @@ def units_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     import pandas as pd
 
     numbers = ("iou", "runner_up_iou", "margin", "threshold")
-    words = ("concept", "category", "best_concept", "best_category", "runner_up", "runner_up_category", "note")
-    dtypes = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(words, "string")}
-    frame: pd.DataFrame = pd.DataFrame(rows).set_index("unit").astype(dtypes)
+    frame: pd.DataFrame = pd.DataFrame(rows).set_index("unit")
+    words = [name for name in unit_row(UnitName(0, None)) if name not in ("unit", *numbers)]
+    frame = frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(words, "string")})
     return frame
 
 

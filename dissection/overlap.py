@@ -25,7 +25,9 @@ from torch import Tensor
 
 from dissection.concepts import NO_LABEL, Concept, Labels
 from dissection.resize import resize
+from dissection.scratch import Scratch
 
+_MAPS_AT_ONCE = 64
 MAX_LABEL_SIZE = 4096  # S² ≤ 2^24, so that a float32 matrix product of zeros and ones counts exactly
 
 
@@ -69,8 +71,8 @@ class PackedLabels:
         for values, least in ((labels.layers, NO_LABEL), (np.array(labels.whole, np.int64), 0)):
             if values.size and not least <= values.min() <= values.max() < concepts:
                 raise ValueError(
-                    f"labels: expected concept numbers 0 to {concepts - 1}, or {NO_LABEL} at pixels without a "
-                    f"label, got {values.min()} to {values.max()}"
+                    f"labels: expected concept numbers 0 to {concepts - 1}, or {NO_LABEL} at pixels without "
+                    f"a label, got {values.min()} to {values.max()}"
                 )
         shifted = labels.layers + 1  # NO_LABEL, -1, becomes 0
         seen = np.bincount(shifted.ravel(), minlength=concepts + 1)[1:] > 0
@@ -88,15 +90,17 @@ class PackedLabels:
         carried = tuple(i for i, name in enumerate(categories) if name in labels.categories)
         return cls(present, tuple(labels.whole), carried, len(labels.layers), packed)
 
-    def incidence(self, size: int, device: torch.device | str = "cpu") -> Tensor:
+    def incidence(self, size: int, scratch: Scratch | None = None) -> Tensor:
         """float32 `[P, c + 1]`, P = size²: 1 where a pixel has the concept; the last column is all ones.
 
-        A concept in two layers of one pixel stands there once.
+        A concept in two layers of one pixel stands there once. The next matrix from the same `scratch`
+        overwrites this one.
         """
+        scratch = scratch or Scratch()
         count = len(self.present)
         local = np.frombuffer(zlib.decompress(self.packed), np.uint16).reshape(self.layers, size * size)
-        index = torch.from_numpy(local.astype(np.int64)).to(device)
-        matrix = torch.zeros((size * size, count + 1), device=device)
+        index = torch.from_numpy(local.astype(np.int64)).to(scratch.device)
+        matrix = scratch.take("incidence", size * size, count + 1).zero_()
         if self.layers:
             matrix.scatter_(1, index.T, 1.0)
         if self.whole:
@@ -163,6 +167,7 @@ class Overlap:
         self.concept_images = zeros(len(concepts))
         self.category_area = zeros(len(self.categories))
         self.active_pixels = zeros(units)
+        self._scratch = Scratch(device)
 
     def add(self, labels: PackedLabels, units: Tensor, maps: Tensor, threshold: Tensor) -> None:
         """Counts one image.
@@ -176,16 +181,26 @@ class Overlap:
         """
         present = torch.from_numpy(labels.present).to(self.device)
         carried = torch.tensor(labels.categories, dtype=torch.int64, device=self.device)
-        incidence = labels.incidence(self.size, self.device)
-        self.concept_area[present] += incidence[:, :-1].sum(dim=0).long()
+        incidence = labels.incidence(self.size, self._scratch)
+        every_pixel = self._scratch.take("ones", 1, self.size**2).fill_(1)
+        self.concept_area[present] += (every_pixel @ incidence)[0, :-1].long()
         self.concept_images[present] += 1
         self.category_area[carried] += self.size**2
-        if len(units) == 0:
-            return
+        for some, theirs in zip(
+            torch.split(units, _MAPS_AT_ONCE), torch.split(maps, _MAPS_AT_ONCE), strict=True
+        ):
+            if len(some):
+                self._add_active(some, theirs - threshold[some, None, None], present, carried, incidence)
+
+    def _add_active(
+        self, units: Tensor, above: Tensor, present: Tensor, carried: Tensor, incidence: Tensor
+    ) -> None:
+        """Counts the active pixels of some units; `above` is their map minus T_k, `[M, h, w]`."""
         # The difference is resized, not the map: where all cells around a pixel are at or below T_k it comes
         # out at or below 0 whatever the rounding, so a plateau at T_k is never active.
-        above = resize(maps - threshold[units, None, None], (self.size, self.size))
-        counts = (above.flatten(1).gt_(0) @ incidence).long()
+        out = self._scratch.take("masks", len(units), self.size, self.size)
+        masks = resize(above, (self.size, self.size), out=out).gt_(0)
+        counts = (masks.flatten(1) @ incidence).long()
         active = counts[:, -1]
         self.intersection[units[:, None], present[None, :]] += counts[:, :-1]
         self.activation_area[units[:, None], carried[None, :]] += active[:, None]

@@ -27,7 +27,11 @@ def _weights(
 
 
 def resize(
-    maps: Tensor, size: tuple[int, int], box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    maps: Tensor,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Bilinear, half-pixel centres, edges clamped.
 
@@ -38,6 +42,7 @@ def resize(
         size: (H, W).
         box: left, top, right, bottom of the part that is wanted, as shares of the map's width and height;
             whatever lies outside still bends the values near its edges.
+        out: where to put the result, contiguous, of the result's shape and dtype; a new tensor if not given.
 
     Returns:
         `[M, H, W]` of the same dtype.
@@ -46,4 +51,4 @@ def resize(
         raise ValueError(f"maps: expected floating point [M, h, w], got {maps.dtype} {list(maps.shape)}")
     rows = _weights(maps.shape[1], size[0], box[1], box[3], maps.dtype, maps.device)
     columns = _weights(maps.shape[2], size[1], box[0], box[2], maps.dtype, maps.device)
-    return rows @ maps @ columns.T
+    return torch.matmul(rows @ maps, columns.T, out=out)

@@ -8,6 +8,7 @@ The folder's files and columns stand in docs/artifacts.md.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections import Counter
@@ -15,11 +16,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dissection.artifact import ArtifactError, describe_run, new_artifact, read_artifact, write_json
+from dissection.artifact import (
+    ArtifactError,
+    describe_run,
+    new_artifact,
+    read_artifact,
+    read_csv,
+    write_csv,
+    write_json,
+)
 from dissection.concepts import Concept
 from dissection.names import Names, name_units, unit_row, units_frame
 from dissection.overlap import iou, iou_ceiling
@@ -37,6 +47,7 @@ _ARRAYS = (
     "category_of",
     "active_pixels",
 )
+_EXEMPLAR_COLUMNS = ("unit", "rank", "image", "peak")
 
 
 class ExemplarFiles(Mapping[int, bytes]):
@@ -136,48 +147,55 @@ class Dissection(Names):
 
     def to_frame(self) -> pd.DataFrame:
         """A row per unit with the columns of `units.csv`, indexed by unit."""
+        counts = dict.fromkeys(("intersection", "activation_area", "concept_area"), "Int64")
+        frame: pd.DataFrame = units_frame(self._unit_rows()).astype(counts)
+        return frame
+
+    def _unit_rows(self) -> list[dict[str, object]]:
         index = {concept: number for number, concept in enumerate(self.concepts)}
         rows = []
         for name in self.units:
+            counts: tuple[int | None, ...] = (None, None, None)
+            if name.best is not None:
+                best, unit = index[name.best], name.unit
+                area = self.activation_area[unit, self.category_of[best]]
+                counts = (int(self.intersection[unit, best]), int(area), int(self.concept_area[best]))
             row = unit_row(name)
-            best = None if name.best is None else index[name.best]
             row["active_pixels"] = int(self.active_pixels[name.unit])
-            row["intersection"] = None if best is None else int(self.intersection[name.unit, best])
-            row["activation_area"] = (
-                None if best is None else int(self.activation_area[name.unit, self.category_of[best]])
-            )
-            row["concept_area"] = None if best is None else int(self.concept_area[best])
+            row |= zip(("intersection", "activation_area", "concept_area"), counts, strict=True)
             rows.append(row)
-        counts = dict.fromkeys(("intersection", "activation_area", "concept_area"), "Int64")
-        frame: pd.DataFrame = units_frame(rows).astype(counts)
-        return frame
+        return rows
 
     def concepts_frame(self) -> pd.DataFrame:
         """A row per concept with the columns of `concepts.csv`, indexed by its number."""
         import pandas as pd
 
-        carried = self.category_area[self.category_of]
-        share = np.divide(self.concept_area, carried, out=np.zeros(len(carried)), where=carried > 0)
-        pixels = self.images * self.label_size**2
-        ceiling = [
-            iou_ceiling(int(labelled), int(known), pixels, self.quantile or 0.0)
-            for labelled, known in zip(self.concept_area, carried, strict=True)
-        ]
-        named = Counter(name.concept for name in self.units)
-        frame: pd.DataFrame = pd.DataFrame(
-            {
-                "name": [c.name for c in self.concepts],
-                "category": [c.category for c in self.concepts],
-                "pixels": self.concept_area,
-                "images": self.concept_images,
-                "share": share,
-                "ceiling": ceiling,
-                "reachable": [c >= (self.min_iou or 0.0) for c in ceiling],
-                "units": [named[c] for c in self.concepts],
-            },
-            index=pd.RangeIndex(len(self.concepts), name="concept"),
-        )
+        words = {"name": "string", "category": "string"}
+        frame: pd.DataFrame = pd.DataFrame(self._concept_rows()).set_index("concept").astype(words)
         return frame
+
+    def _concept_rows(self) -> list[dict[str, object]]:
+        pixels = self.images * self.label_size**2
+        named = Counter(name.concept for name in self.units)
+        rows: list[dict[str, object]] = []
+        for number, concept in enumerate(self.concepts):
+            labelled = int(self.concept_area[number])
+            carried = int(self.category_area[self.category_of[number]])
+            ceiling = iou_ceiling(labelled, carried, pixels, self.quantile or 0.0)
+            rows.append(
+                {
+                    "concept": number,
+                    "name": concept.name,
+                    "category": concept.category,
+                    "pixels": labelled,
+                    "images": int(self.concept_images[number]),
+                    "share": labelled / carried if carried else 0.0,
+                    "ceiling": ceiling,
+                    "reachable": ceiling >= (self.min_iou or 0.0),
+                    "units": named[concept],
+                }
+            )
+        return rows
 
     def summary(self) -> dict[str, Any]:
         """The content of `summary.json`."""
@@ -232,8 +250,6 @@ class Dissection(Names):
         Raises:
             ArtifactError: an artifact is there and `overwrite` is not given.
         """
-        import pandas as pd
-
         options = {
             "quantile": self.quantile,
             "label_size": self.label_size,
@@ -252,11 +268,10 @@ class Dissection(Names):
         )
         with new_artifact(folder, manifest, overwrite=overwrite) as draft:
             write_json(draft / "summary.json", self.summary())
-            # Hours of work are not lost over an image's file name that is not UTF-8: it is written escaped.
-            self.to_frame().to_csv(draft / "units.csv", errors="backslashreplace")
-            self.concepts_frame().to_csv(draft / "concepts.csv", errors="backslashreplace")
-            best = pd.DataFrame(self.best_images, columns=["unit", "rank", "image", "peak"])
-            best.to_csv(draft / "exemplars.csv", index=False, errors="backslashreplace")
+            write_csv(draft / "units.csv", self._unit_rows())
+            write_csv(draft / "concepts.csv", self._concept_rows())
+            best = [dict(zip(_EXEMPLAR_COLUMNS, one, strict=True)) for one in self.best_images]
+            write_csv(draft / "exemplars.csv", best, columns=_EXEMPLAR_COLUMNS)
             arrays = {name: getattr(self, name) for name in _ARRAYS}
             np.savez_compressed(draft / "arrays.npz", **arrays)
             (draft / "exemplars").mkdir()
@@ -271,25 +286,18 @@ class Dissection(Names):
         Raises:
             ArtifactError: not a whole dissection, or damaged.
         """
-        import pandas as pd
-
         path = Path(folder)
         manifest = read_artifact(path, KIND)
         try:
             summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-            with np.load(path / "arrays.npz", allow_pickle=False) as file:
+            with (path / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
-            # A concept or an image may be called "null" or "NA".
-            table = pd.read_csv(
-                path / "concepts.csv", dtype={"name": str, "category": str}, keep_default_na=False
-            )
-            best = pd.read_csv(
-                path / "exemplars.csv",
-                dtype={"image": str},
-                keep_default_na=False,
-                converters={"peak": float},  # pandas' own parser may be off in the last digit
-            )
-            concepts = tuple(Concept(*pair) for pair in zip(table["name"], table["category"], strict=True))
+            table = read_csv(path / "concepts.csv")
+            concepts = tuple(Concept(row["name"], row["category"]) for row in table)
+            best = [
+                (int(row["unit"]), int(row["rank"]), row["image"], float(row["peak"]))
+                for row in read_csv(path / "exemplars.csv")
+            ]
             ious = iou(
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
             )
@@ -315,11 +323,11 @@ class Dissection(Names):
                 label_size=summary["label_size"],
                 images=summary["images"],
                 images_left_out=summary["images_left_out"],
-                concept_images=table["images"].to_numpy(np.int64),
+                concept_images=np.array([int(row["images"]) for row in table], np.int64),
                 category_area=np.array([one["pixels"] for one in summary["categories"]], np.int64),
-                best_images=tuple(best.itertuples(index=False, name=None)),
+                best_images=tuple(best),
                 options={key: options[key] for key in ("batch_size", "exemplars")},
                 **arrays,
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError, EOFError, BadZipFile, csv.Error) as error:
             raise ArtifactError(f"{path} cannot be read as a dissection ({error}); make it again") from error

@@ -43,7 +43,7 @@ class TopValues:
         if keep < 1:
             raise ValueError(f"keep: expected at least 1, got {keep}")
         self.keep = keep
-        self._best = torch.empty((units, 0), device=device)
+        self._best = torch.empty((units, 0), dtype=torch.float32, device=device)
         self._pending: list[Tensor] = []
         self._pending_columns = 0
 

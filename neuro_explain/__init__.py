@@ -1,12 +1,12 @@
 """Which named neurons decided?
 
-    import neuro_explain as nx
-    model = nx.load_model("resnet18", weights="resnet18.pth")
-    names = nx.dissect(model, nx.open_concepts("broden:data/broden1_224"))
-    why = nx.explain(model, "kitchen.jpg", names)
-    print(why.text)
-    why.save("runs/kitchen")
-    nx.write_report("runs/kitchen")
+import neuro_explain as nx
+model = nx.load_model("resnet18", weights="resnet18.pth")
+names = nx.dissect(model, nx.open_concepts("broden:data/broden1_224"))
+why = nx.explain(model, "kitchen.jpg", names)
+print(why.text)
+why.save("runs/kitchen")
+nx.write_report("runs/kitchen")
 """
 
 from importlib import metadata as _metadata

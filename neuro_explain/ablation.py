@@ -106,11 +106,14 @@ def ablated_outputs(
 
 def _ablated(net: nn.Module, image: Tensor, layer: str, sets: Sequence[Sequence[int]]) -> Tensor:
     def without(maps: Tensor) -> Tensor:
-        if maps.dim() != 4 or any(not 0 <= unit < maps.shape[1] for units in sets for unit in units):
+        if maps.dim() != 4:
             raise ValueError(
-                f"layer {layer!r} puts out {list(maps.shape)}, expected maps [N, U, h, w] and units from 0 "
-                "to U - 1; choose a spatial layer and units of it"
+                f"layer {layer!r} puts out {list(maps.shape)}, expected maps [N, U, h, w]; choose a "
+                "spatial layer"
             )
+        for unit in (unit for units in sets for unit in units):
+            if not 0 <= unit < maps.shape[1]:
+                raise ValueError(f"unit {unit} does not exist: layer {layer!r} has 0 to {maps.shape[1] - 1}")
         gone = torch.zeros((len(sets), maps.shape[1], 1, 1), dtype=torch.bool)
         for row, units in enumerate(sets):
             gone[row, list(units)] = True

@@ -64,13 +64,21 @@ def run(arguments: list[str]) -> int:
 
 def _model_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = [
-        click.option("--model", required=True, help="A name from `models list`, timm:NAME, or package.module:callable."),
+        click.option(
+            "--model", required=True, help="A name from `models list`, timm:NAME, or package.module:callable."
+        ),
         click.option("--weights", help="A weights file, a torchvision weights name, or 'random'."),
         click.option("--layer", help="Dotted name of the layer whose units explain; automatic if not given."),
-        click.option("--classes", type=click.Path(path_type=Path), help="Text file with one class name per line."),
-        click.option("--preprocess", help="Named preprocessing, where the model's own does not fit the weights."),
+        click.option(
+            "--classes", type=click.Path(path_type=Path), help="Text file with one class name per line."
+        ),
+        click.option(
+            "--preprocess", help="Named preprocessing, where the model's own does not fit the weights."
+        ),
         click.option("--device", default="cpu", help="Where the network runs: cpu, cuda, cuda:1, mps."),
-        click.option("--download", is_flag=True, help="Fetch missing weights; nothing is downloaded without this."),
+        click.option(
+            "--download", is_flag=True, help="Fetch missing weights; nothing is downloaded without this."
+        ),
     ]
     for option in reversed(options):
         function = option(function)
@@ -119,8 +127,12 @@ def _print_json(value: Any) -> None:
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/demo"), help="Folder for the pages.")
-@click.option("--concepts", multiple=True, help="Concept set, as for dissect; colours of the photographs if not given.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("runs/demo"), help="Folder for the pages."
+)
+@click.option(
+    "--concepts", multiple=True, help="Concept set, as for dissect; colours of the photographs if not given."
+)
 @click.option("--model", default="efficientnet-lite0", help="A name from `models list`.")
 @click.option("--weights", help="Its weights, where the model needs a file.")
 @config_option
@@ -180,16 +192,24 @@ def concepts_show(
 
 @cli.command()
 @_model_options
-@click.option("--concepts", "specs", multiple=True, required=True, help="Concept set; repeat it to join several.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the names and their page.")
+@click.option(
+    "--concepts", "specs", multiple=True, required=True, help="Concept set; repeat it to join several."
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the names and their page."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an artifact that is there.")
 @click.option("--quantile", default=0.005, help="Share of positions in which a unit may be active.")
 @click.option("--min-iou", default=0.05, help="IoU that a name needs.")
-@click.option("--label-size", default=112, help="Side in pixels of the square on which masks and labels meet.")
+@click.option(
+    "--label-size", default=112, help="Side in pixels of the square on which masks and labels meet."
+)
 @click.option("--exemplars", default=4, help="Example crops per unit.")
 @click.option("--batch-size", default=32, help="Images per forward pass.")
 @click.option("--workers", default=2, help="Threads that read images.")
-@click.option("--memory", default=1024, help="MiB of maps and labels in memory; more goes to disk, beside --out.")
+@click.option(
+    "--memory", default=1024, help="MiB of maps and labels in memory; more goes to disk, beside --out."
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
 def dissect(
@@ -264,7 +284,9 @@ def names_command(
     if netdissect_csv is not None:
         _write_netdissect_csv(names, netdissect_csv)
     try:
-        chosen = names.find(concept, category) if concept is not None else [names[u] for u in units] or list(names)
+        chosen = (
+            names.find(concept, category) if concept is not None else [names[u] for u in units] or list(names)
+        )
     except IndexError as error:
         raise click.ClickException(str(error)) from error
     if concept is None and category is not None:
@@ -299,13 +321,29 @@ def _write_netdissect_csv(names: Names, path: Path) -> None:
 @cli.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_model_options
-@click.option("--names", "names_source", required=True, type=click.Path(path_type=Path), help="Folder of a dissection, or a NetDissect CSV.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the explanation; with several images, of their folders.")
+@click.option(
+    "--names",
+    "names_source",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of a dissection, or a NetDissect CSV.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the explanation; with several images, of their folders.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace artifacts that are there.")
 @click.option("--target", help="Class to explain, by name or number; the predicted one if not given.")
 @click.option("--versus", help="Explain the target rather than this class.")
 @click.option("--top", default=5, help="Units to show in each direction.")
-@click.option("--rank-by", type=click.Choice(["alpha", "contribution"]), default="alpha", help="What the ranking sorts by.")
+@click.option(
+    "--rank-by",
+    type=click.Choice(["alpha", "contribution"]),
+    default="alpha",
+    help="What the ranking sorts by.",
+)
 @click.option("--named-only", is_flag=True, help="Rank named units alone.")
 @click.option("--check/--no-check", default=True, help="Zero the strongest units and see what changes.")
 @click.option("--seed", default=0, help="Seed of the check's random draws.")
@@ -343,7 +381,9 @@ def explain(
         elif as_json:
             results.append({"folder": str(done.folder), "page": str(done.page), **done.explanation.to_dict()})
         else:
-            _echo_lines([done.explanation.text, *(f"  note: {n}" for n in done.explanation.notes), str(done.page)])
+            _echo_lines(
+                [done.explanation.text, *(f"  note: {n}" for n in done.explanation.notes), str(done.page)]
+            )
     if as_json:
         _print_json(results)
     return 1 if failed else 0
@@ -351,7 +391,12 @@ def explain(
 
 @cli.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--colors", type=click.Choice(["perceptual", "paper"]), default="perceptual", help="Colours of the maps at first sight.")
+@click.option(
+    "--colors",
+    type=click.Choice(["perceptual", "paper"]),
+    default="perceptual",
+    help="Colours of the maps at first sight.",
+)
 def report(folders: tuple[Path, ...], colors: str) -> None:
     """Render the page of an explanation or a dissection again."""
     from neuro_explain.report import write_report

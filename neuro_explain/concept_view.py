@@ -29,7 +29,9 @@ def show_concepts(
 
     dataset = open_concepts(list(specs))
     stock = inventory(
-        dataset, size, lambda numbers: tqdm(numbers, desc="reading labels", unit="image", disable=None, delay=1)
+        dataset,
+        size,
+        lambda numbers: tqdm(numbers, desc="reading labels", unit="image", disable=None, delay=1),
     )
     if label is not None:
         examples = stock.examples(label, category, limit)

@@ -16,6 +16,7 @@ from neuro_explain.report import write_report
 from neuro_explain.runs import Failed, explain_to_folders
 from neuro_explain.zoo import load_model
 
+
 class _Photographs:
     """Photographs without labels; a `ConceptDataset` for `colors` to work on."""
 
@@ -44,7 +45,14 @@ class _Photographs:
 
 
 # Photographs that come inside scikit-image's package, without a download.
-PHOTOGRAPHS = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "motorcycle_left.png", "camera.png")
+PHOTOGRAPHS = (
+    "chelsea.png",
+    "coffee.png",
+    "astronaut.png",
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "camera.png",
+)
 
 
 def run_demo(

@@ -132,12 +132,24 @@ def explain(
     index = None if target is None else model.class_index(target)
     other = None if versus is None else model.class_index(versus)
     if index is not None and index == other:
-        raise ValueError(f"target and versus are the same class, {model.classes[index]!r}; give two different ones")
+        raise ValueError(
+            f"target and versus are the same class, {model.classes[index]!r}; give two different ones"
+        )
     fingerprint = weights_fingerprint(model.net)
     verified = check_names(model, names, fingerprint)
 
     request = _Request(
-        model, names, index, other, top, rank_by, named_only, draws if check else 0, seed, fingerprint, verified
+        model,
+        names,
+        index,
+        other,
+        top,
+        rank_by,
+        named_only,
+        draws if check else 0,
+        seed,
+        fingerprint,
+        verified,
     )
     if isinstance(images, (str, os.PathLike, Image.Image)):
         return _explain_one(request, images)
@@ -182,7 +194,11 @@ def _targets(model: Model, ranked: list[int], index: int | None, versus: int | N
     targets = [Target.of_class(chosen, label[chosen])]
     if versus is not None:
         targets = [contrast(chosen, versus), *targets, Target.of_class(versus, label[versus])]
-    targets += [Target.of_class(c, label[c]) for c in ranked if all(c != t.index for t in targets if t.kind == "class")]
+    targets += [
+        Target.of_class(c, label[c])
+        for c in ranked
+        if all(c != t.index for t in targets if t.kind == "class")
+    ]
     rival = next((c for c in ranked if c != chosen), None)
     if versus is None and rival is not None:
         targets.append(contrast(chosen, rival))
@@ -223,7 +239,9 @@ def _explain_one(ask: _Request, source: ImageSource) -> Explanation:
         weigh(
             target,
             score=float(cam.scores[0, i]),
-            probability=probabilities[target.index] if target.kind == "class" and target.index is not None else None,
+            probability=probabilities[target.index]
+            if target.kind == "class" and target.index is not None
+            else None,
             alpha=alpha[i],
             activations=activations,
             signed_map=signed_map[i],

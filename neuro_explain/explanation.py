@@ -258,7 +258,9 @@ def load_explanation(folder: str | os.PathLike[str]) -> Explanation:
             arrays = {name: file[name] for name in file.files}
         with Image.open(path / "image.webp") as image:
             photograph = image.convert("RGB")
-        pictures = {int(f.stem.removeprefix("unit-")): f.read_bytes() for f in sorted(path.glob("exemplars/*.webp"))}
+        pictures = {
+            int(f.stem.removeprefix("unit-")): f.read_bytes() for f in sorted(path.glob("exemplars/*.webp"))
+        }
         image_data, model, names, check = data["image"], data["model"], data["names"], data["check"]
         return Explanation(
             image_name=image_data["name"],
@@ -289,7 +291,9 @@ def load_explanation(folder: str | os.PathLike[str]) -> Explanation:
 
 def _target_from_dict(data: Mapping[str, Any], alpha: Any, signed_map: Any, unit_map: Any) -> TargetEvidence:
     return TargetEvidence(
-        **{key: data[key] for key in ("label", "kind", "index", "versus", "score", "probability", "sentence")},
+        **{
+            key: data[key] for key in ("label", "kind", "index", "versus", "score", "probability", "sentence")
+        },
         **{key: data[key] for key in ("named_alpha_share", "named_contribution_share", "silent_units")},
         alpha=alpha,
         signed_map=signed_map,
@@ -318,6 +322,9 @@ def _unit_from_dict(data: Mapping[str, Any], unit_map: Any) -> UnitEvidence:
 
 def _check_from_dict(data: Mapping[str, Any]) -> AblationCheck:
     spreads = {
-        key: None if data[key] is None else Spread(**data[key]) for key in ("random_score", "random_probability")
+        key: None if data[key] is None else Spread(**data[key])
+        for key in ("random_score", "random_probability")
     }
-    return AblationCheck(**{**data, **spreads, "units": tuple(data["units"]), "silent": tuple(data["silent"])})
+    return AblationCheck(
+        **{**data, **spreads, "units": tuple(data["units"]), "silent": tuple(data["silent"])}
+    )

@@ -115,7 +115,14 @@ def grad_cam(
                 if not isinstance(targets, Target) and callable(targets):
                     targets = targets(output.detach())
                 scores = target_scores(output, targets, len(images))
-            gradient = _gradient(scores, seen.output)
+            try:
+                gradient = _gradient(scores, seen.output)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                raise ValueError(
+                    f"the network behind layer {layer!r} cannot be differentiated: {error}"
+                ) from error
             if gradient is not None:
                 break
         else:
@@ -168,29 +175,29 @@ def _gradient(scores: Tensor, maps: Tensor) -> Tensor | None:
     """
     if not scores.requires_grad:
         return None
-    summed = scores.sum(dim=0)
 
     def backward(direction: Tensor, *, batched: bool = False) -> Tensor | None:
         gradient: Tensor | None
         (gradient,) = torch.autograd.grad(
-            summed,
+            scores,
             maps,
             direction,
-            retain_graph=summed.dim() > 0,
+            retain_graph=scores.dim() > 1,
             is_grads_batched=batched,
             allow_unused=True,
         )
         return gradient
 
-    if summed.dim() == 0:
-        return backward(torch.ones_like(summed))
-    one_hot = torch.eye(len(summed), dtype=summed.dtype, device=summed.device)
+    if scores.dim() == 1:
+        return backward(torch.ones_like(scores))
+    one_hot = torch.eye(scores.shape[1], dtype=scores.dtype, device=scores.device)
+    directions = one_hot[:, None].expand(-1, len(scores), -1)  # [T, N, T]
     try:
-        gradient = backward(one_hot, batched=True)
+        gradient = backward(directions, batched=True)
     except Exception:
         # Some operations know no batched backward (functions of one's own that call NumPy, sparse products):
         # one target after the other. What is wrong with the network itself goes wrong here again.
-        rows = [row for row in map(backward, one_hot) if row is not None]
+        rows = [row for row in map(backward, directions) if row is not None]
         gradient = torch.stack(rows) if rows else None
     return None if gradient is None else gradient.transpose(0, 1)
 

@@ -1,8 +1,8 @@
 """The names of a model's units: make them from a concept set, or load them.
 
-    names = dissect(model, open_concepts("broden:data/broden1_224"))
-    names.save("runs/resnet18/dissection")
-    names = load_names("runs/resnet18/dissection")        # or a NetDissect result CSV
+names = dissect(model, open_concepts("broden:data/broden1_224"))
+names.save("runs/resnet18/dissection")
+names = load_names("runs/resnet18/dissection")        # or a NetDissect result CSV
 """
 
 from __future__ import annotations
@@ -103,5 +103,7 @@ def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) ->
             raise ArtifactError(f"{place} is a dissection, which has its own min_iou; leave it out")
         return Dissection.load(place)
     if not place.exists():
-        raise ArtifactError(f"{place} does not exist; expected a dissection's folder or a NetDissect result CSV")
+        raise ArtifactError(
+            f"{place} does not exist; expected a dissection's folder or a NetDissect result CSV"
+        )
     return read_netdissect_csv(place, min_iou=MIN_IOU if min_iou is None else min_iou)

@@ -9,7 +9,9 @@ from typing import Literal
 from dissection.artifact import ArtifactError
 
 
-def write_report(folder: str | os.PathLike[str], *, colors: Literal["perceptual", "paper"] = "perceptual") -> Path:
+def write_report(
+    folder: str | os.PathLike[str], *, colors: Literal["perceptual", "paper"] = "perceptual"
+) -> Path:
     """Renders `index.html` in the folder of an explanation or a dissection; returns its path.
 
     Args:

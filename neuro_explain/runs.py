@@ -47,7 +47,11 @@ def output_folders(images: Sequence[Path], out: Path, *, overwrite: bool = False
         pairs = []
         for image in images:
             stem = image.stem or "image"
-            name = next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, len(images) + 2))) if n.casefold() not in taken)
+            name = next(
+                n
+                for n in (stem, *(f"{stem}-{i}" for i in range(2, len(images) + 2)))
+                if n.casefold() not in taken
+            )
             taken.add(name.casefold())
             pairs.append((image, out / name))
     for _, folder in pairs:

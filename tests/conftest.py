@@ -20,5 +20,7 @@ def data_dir() -> Path:
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     path = Path(os.environ.get("NEURO_EXPLAIN_DATA", default))
     if not path.is_dir():
-        pytest.skip("no real data: set NEURO_EXPLAIN_DATA to the folder that holds coco_panoptic256, models, …")
+        pytest.skip(
+            "no real data: set NEURO_EXPLAIN_DATA to the folder that holds coco_panoptic256, models, …"
+        )
     return path

@@ -1,7 +1,7 @@
 """Concept sets in memory, networks whose maps are known, and Network Dissection restated slowly.
 
-`slow_dissection` is the definition, letter by letter: exact fractions, Python loops, every map kept, sorted and
-resized. It shares no code with the package beyond the records that hold concepts and labels.
+`slow_dissection` is the definition, letter by letter: exact fractions, Python loops, every map kept, sorted
+and resized. It shares no code with the package beyond the records that hold concepts and labels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -234,9 +235,7 @@ def ranking(iou: Sequence[Fraction]) -> list[int]:
     return sorted((c for c, value in enumerate(iou) if value > 0), key=lambda c: (-iou[c], c))
 
 
-def slow_best_images(
-    maps: NDArray[np.float64], slow: Slow, count: int
-) -> list[tuple[int, int, int, float]]:
+def slow_best_images(maps: NDArray[np.float64], slow: Slow, count: int) -> list[tuple[int, int, int, float]]:
     """(unit, rank, image, peak) of the exemplars: largest peak, then larger mean, then the earlier image."""
     found = []
     for k, threshold in enumerate(slow.threshold):
@@ -253,3 +252,44 @@ def arrays_of(result: Any) -> dict[str, Any]:
         *("category_of", "category_area", "active_pixels"),
     )
     return {name: getattr(result, name).tolist() for name in names}
+
+
+class Integers(nn.Module):
+    """A small real network with whole-number weights, so that its output does not depend on the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.conv = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+        self.norm = nn.BatchNorm2d(6)
+        self.drop = nn.Dropout(0.5)
+        self.last = nn.Conv2d(6, 8, 3, stride=2, padding=1)
+        for module in (self.conv, self.last):
+            module.weight.data = torch.randint(-2, 3, module.weight.shape, generator=generator).float()
+            module.bias.data = torch.randint(-2, 3, module.bias.shape, generator=generator).float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu_(self.last(self.drop(F.relu(self.conv(x)))))  # in place: whoever keeps no copy sees zeros
+        return x.amax(dim=(2, 3))
+
+
+def noise_set(images: int, size: int, known: list[Concept], seed: int = 0) -> MemorySet:
+    class Noise(MemorySet):
+        def image(self, index: int) -> Image.Image:
+            super().image(index)
+            pixels = np.random.default_rng([seed, index]).integers(0, 8, (9, 13, 3), dtype=np.uint8)
+            return Image.fromarray(pixels)
+
+    rng = np.random.default_rng(seed)
+    return Noise(known, [random_labels(rng, known, size) for _ in range(images)])
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    pixels = np.asarray(image.resize((16, 16), Image.Resampling.NEAREST))
+    return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)
+
+
+def hooks(net: nn.Module) -> int:
+    return sum(
+        len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in net.modules()
+    )

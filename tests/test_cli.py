@@ -34,7 +34,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def dissect(*more: str) -> int:
     # q is large because twelve images of 8 × 8 cells leave only 768 positions
-    fixed = ["dissect", "--model", TOY, "--concepts", "folder:set", "--concepts", "colors", "--quantile", "0.05"]
+    fixed = [
+        "dissect",
+        "--model",
+        TOY,
+        "--concepts",
+        "folder:set",
+        "--concepts",
+        "colors",
+        "--quantile",
+        "0.05",
+    ]
     return run([*fixed, "--out", "runs/dissection", *more])
 
 
@@ -91,7 +101,17 @@ def test_json_is_json_and_nothing_else(world: Path, capsys: pytest.CaptureFixtur
 
 def test_targets_and_options_reach_the_explanation(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dissect()
-    options = ["--target", CLASSES[3], "--versus", "1", "--top", "2", "--rank-by", "contribution", "--no-check"]
+    options = [
+        "--target",
+        CLASSES[3],
+        "--versus",
+        "1",
+        "--top",
+        "2",
+        "--rank-by",
+        "contribution",
+        "--no-check",
+    ]
     assert explain("a.jpg", "--out", "runs/a", *options) == 0
     data = json.loads((world / "runs/a/explanation.json").read_text())
     assert data["targets"][0]["kind"] == "contrast"
@@ -113,7 +133,9 @@ def test_names_are_queried_by_unit_and_concept(world: Path, capsys: pytest.Captu
     assert "not verified" in capsys.readouterr().out
 
 
-def test_concepts_show_counts_examples_and_what_is_broken(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_concepts_show_counts_examples_and_what_is_broken(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Image.new("L", (10, 10)).save(world / "set/masks/3.png")
     assert run(["concepts", "show", "folder:set"]) == 0
     out, _ = capsys.readouterr()
@@ -125,7 +147,9 @@ def test_concepts_show_counts_examples_and_what_is_broken(world: Path, capsys: p
     assert run(["concepts", "show", "folder:set", "--category", "objct"]) == 1
 
 
-def test_an_existing_artifact_is_refused_before_any_work(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_artifact_is_refused_before_any_work(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     dissect()
     before = (world / "runs/dissection/manifest.json").read_bytes()
     assert dissect() == 1
@@ -151,13 +175,29 @@ def test_a_report_can_be_rendered_again(world: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["explain", "a.jpg", "--model", "resnet81", "--names", "x", "--out", "o"], 1, ["x", "does not exist"]),
-        (["dissect", "--model", "resnet81", "--concepts", "folder:set", "--out", "o"], 1, ["resnet81", "resnet18"]),
+        (
+            ["explain", "a.jpg", "--model", "resnet81", "--names", "x", "--out", "o"],
+            1,
+            ["x", "does not exist"],
+        ),
+        (
+            ["dissect", "--model", "resnet81", "--concepts", "folder:set", "--out", "o"],
+            1,
+            ["resnet81", "resnet18"],
+        ),
         (["dissect", "--model", TOY, "--concepts", "foldr:set", "--out", "o"], 1, ["foldr", "folder"]),
         (["dissect", "--model", TOY, "--concepts", "folder:nowhere", "--out", "o"], 1, ["nowhere"]),
         (["dissect", "--model", TOY, "--concepts", "colors", "--out", "o"], 1, ["colors"]),
-        (["dissect", "--model", TOY, "--concepts", "folder:set", "--layer", "fier", "--out", "o"], 1, ["fire"]),
-        (["dissect", "--model", TOY, "--concepts", "folder:set", "--quantile", "2", "--out", "o"], 1, ["quantile"]),
+        (
+            ["dissect", "--model", TOY, "--concepts", "folder:set", "--layer", "fier", "--out", "o"],
+            1,
+            ["fire"],
+        ),
+        (
+            ["dissect", "--model", TOY, "--concepts", "folder:set", "--quantile", "2", "--out", "o"],
+            1,
+            ["quantile"],
+        ),
         (["dissect", "--model", TOY, "--concepts", "folder:set", "--out", "a.jpg"], 1, ["a.jpg", "file"]),
         (["dissect", "--model", TOY], 2, ["--concepts"]),
         (["explain"], 2, ["IMAGES"]),
@@ -179,7 +219,9 @@ def test_mistakes_get_a_sentence_and_a_status(
 
 def test_a_config_file_sets_options_and_flags_win(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dissect()
-    (world / "run.toml").write_text(f'model = "{TOY}"\nnames = "runs/dissection"\nrank-by = "contribution"\ntop = 3\n')
+    (world / "run.toml").write_text(
+        f'model = "{TOY}"\nnames = "runs/dissection"\nrank-by = "contribution"\ntop = 3\n'
+    )
     assert run(["explain", "a.jpg", "--config", "run.toml", "--out", "runs/a", "--top", "2"]) == 0
     data = json.loads((world / "runs/a/explanation.json").read_text())
     assert (data["rank_by"], data["top"]) == ("contribution", 2)
@@ -193,7 +235,9 @@ def test_a_config_file_sets_options_and_flags_win(world: Path, capsys: pytest.Ca
     assert run(["explain", "a.jpg", "--config", "run.toml", "--out", "runs/b"]) == 2
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml")), ids=lambda p: p.name
+)
 def test_the_example_configs_load(path: Path) -> None:
     from neuro_explain.config import read_config
 
@@ -229,9 +273,10 @@ def test_ctrl_c_leaves_nothing_half_written(
 
 
 def test_hostile_names_survive(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hostile = "<script>alert(1)</script> \"quoted\" 🐱 \u202eעברית"
+    hostile = '<script>alert(1)</script> "quoted" 🐱 \u202eעברית'
     (world / "set/labels.csv").write_text(
-        'value,name,category\n1,"' + hostile.replace('"', '""') + '",object\n2,shelf,object\n', encoding="utf-8"
+        'value,name,category\n1,"' + hostile.replace('"', '""') + '",object\n2,shelf,object\n',
+        encoding="utf-8",
     )
     name = "<b>'photo' 🐱.jpg"
     (world / name).write_bytes((world / "a.jpg").read_bytes())
@@ -239,11 +284,23 @@ def test_hostile_names_survive(world: Path, capsys: pytest.CaptureFixture[str]) 
     assert explain(name, "--out", "runs/hostile") == 0
     page = (world / "runs/hostile/index.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page and "<b>'photo'" not in page
-    assert name in json.loads((world / "runs/hostile/explanation.json").read_text(encoding="utf-8"))["image"]["name"]
+    assert (
+        name
+        in json.loads((world / "runs/hostile/explanation.json").read_text(encoding="utf-8"))["image"]["name"]
+    )
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for path in ([], ["demo"], ["models", "list"], ["concepts", "show"], ["dissect"], ["names"], ["explain"], ["report"]):
+    for path in (
+        [],
+        ["demo"],
+        ["models", "list"],
+        ["concepts", "show"],
+        ["dissect"],
+        ["names"],
+        ["explain"],
+        ["report"],
+    ):
         assert run([*path, "--help"]) == 0
         assert "Usage" in capsys.readouterr().out
 

@@ -215,7 +215,9 @@ def test_save_and_load_give_the_same_explanation(tmp_path: Path) -> None:
             np.testing.assert_array_equal(left.activation_map, right.activation_map)
     assert again.exemplars == {u: picture() for u in (0, 3) if u in again.exemplars}
     again.save(tmp_path / "copy")
-    assert (tmp_path / "copy/explanation.json").read_bytes() == (tmp_path / "why/explanation.json").read_bytes()
+    assert (tmp_path / "copy/explanation.json").read_bytes() == (
+        tmp_path / "why/explanation.json"
+    ).read_bytes()
 
 
 def test_an_existing_explanation_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
@@ -258,7 +260,9 @@ def test_the_folder_is_what_the_document_says(tmp_path: Path) -> None:
     ):
         assert set(part) <= documented, set(part) - documented
     manifest = json.loads((tmp_path / "why" / MANIFEST).read_text(encoding="utf-8"))
-    assert set(manifest) == set(re.findall(r"^\| `(\w+)` \|", DOCS.read_text(encoding="utf-8").split("## kind")[0], re.M))
+    assert set(manifest) == set(
+        re.findall(r"^\| `(\w+)` \|", DOCS.read_text(encoding="utf-8").split("## kind")[0], re.M)
+    )
     with np.load(tmp_path / "why/arrays.npz") as arrays:
         units = {one["unit"] for t in data["targets"] for one in (*t["for"], *t["against"])}
         shapes = {name: (arrays[name].dtype.str[1:], arrays[name].shape) for name in arrays.files}

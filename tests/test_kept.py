@@ -32,12 +32,16 @@ def batch_of(rng: np.random.Generator, first: int, images: int, maps: int, cells
 
 
 def content(batch: KeptBatch) -> tuple[object, ...]:
-    labels = [(one.present.tolist(), one.whole, one.categories, one.layers, one.packed) for one in batch.labels]
+    labels = [
+        (one.present.tolist(), one.whole, one.categories, one.layers, one.packed) for one in batch.labels
+    ]
     return batch.first, labels, batch.image.tolist(), batch.unit.tolist(), batch.maps.tolist()
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), budget=st.sampled_from([1, 500, 5_000, 10**9]), count=st.integers(0, 6))
+@given(
+    seed=st.integers(0, 2**32 - 1), budget=st.sampled_from([1, 500, 5_000, 10**9]), count=st.integers(0, 6)
+)
 def test_what_may_matter_comes_back_in_order_under_any_budget(
     tmp_path_factory: pytest.TempPathFactory, seed: int, budget: int, count: int
 ) -> None:
@@ -53,7 +57,9 @@ def test_what_may_matter_comes_back_in_order_under_any_budget(
     final = torch.maximum(bound, torch.full((5,), 3.0))
     # Whatever was pruned lies below a bound that never falls, so after the last cut nothing is missing.
     assert [content(b.above(final)) for b in pile] == [content(b.above(final)) for b in given_in]
-    assert [content(b.above(final)) for b in pile] == [content(b.above(final)) for b in given_in]  # a second time
+    assert [content(b.above(final)) for b in pile] == [
+        content(b.above(final)) for b in given_in
+    ]  # a second time
     assert folder.exists() == (pile.spilled_bytes > 0)
     if folder.exists():
         assert sum(f.stat().st_size for f in folder.iterdir()) == pile.spilled_bytes

@@ -66,8 +66,6 @@ def test_torchvision_networks(name: str, layer: str, rectified: bool) -> None:
 @pytest.mark.parametrize(
     ("name", "side", "layer", "rectified"),
     [
-        ("vgg16", 224, "features.29", True),
-        ("vgg11_bn", 64, "features.27", True),
         ("googlenet", 96, "inception5b", True),
         ("inception_v3", 128, "Mixed_7c", True),
         ("resnet50", 64, "layer4", True),

@@ -93,12 +93,16 @@ def test_find_what_is_known_but_names_no_unit(names: Names) -> None:
 
 @pytest.mark.parametrize("word", ["bde", "bedd", "BEDD", "Beds"])
 def test_find_offers_near_names_in_any_case(names: Names, word: str) -> None:
-    with pytest.raises(ValueError, match=rf"'{word}' is not among the concepts of some names: did you mean bed"):
+    with pytest.raises(
+        ValueError, match=rf"'{word}' is not among the concepts of some names: did you mean bed"
+    ):
         names.find(word)
 
 
 def test_find_says_in_which_category_a_word_is_known(names: Names) -> None:
-    with pytest.raises(ValueError, match=r"'bed' in category 'color'.*did you mean bed \(object\), bed \(scene\)"):
+    with pytest.raises(
+        ValueError, match=r"'bed' in category 'color'.*did you mean bed \(object\), bed \(scene\)"
+    ):
         names.find("bed", "color")
     with pytest.raises(ValueError, match=r"'sky' in category 'scene'.*did you mean sky \(object\)"):
         names.find("sky", "scene")
@@ -159,7 +163,7 @@ def test_a_name_is_the_largest_iou_and_ties_go_to_the_smaller_number(
     threshold = rng.choice(np.array([-1, 0, 1], np.float32), units)
     peak = np.maximum(rng.choice(np.array([-1, 0, 2], np.float32), units), threshold)
     for unit, name in enumerate(name_units(ious, concepts, threshold, peak, min_iou=min_iou)):
-        ranked = sorted((c for c in range(count) if ious[unit, c] > 0), key=lambda c: (-ious[unit, c], c))  # noqa: B023
+        ranked = sorted((c for c in range(count) if ious[unit, c] > 0), key=lambda c: (-ious[unit, c], c))
         assert name.unit == unit
         assert name.best == (concepts[ranked[0]] if ranked else None)
         assert name.iou == (ious[unit, ranked[0]] if ranked else None)

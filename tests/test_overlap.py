@@ -129,7 +129,7 @@ def test_counts_on_paper() -> None:
         "category_area": [4, 4],
         "active_pixels": [3, 1],
     }
-    # An image that carries only parts is unlabelled for objects: active pixels there do not count against them.
+    # An image that carries only parts is unlabelled for objects: what fires there is not held against them.
     parts = Labels(no_layers(2), (1,), frozenset({"part"}))
     overlap.add(pack(parts, 2), all_units(2), maps, torch.tensor([4.0, 1.0]))
     assert overlap.activation_area.tolist() == [[3, 6], [1, 2]]
@@ -148,7 +148,12 @@ def test_a_plateau_at_the_threshold_is_inactive_at_every_size() -> None:
             threshold = torch.tensor([value])
             maps = threshold.expand(1, 7 * 5).reshape(1, 7, 5).clone()
             maps[0, 3, 2] = 0
-            overlap.add(pack(Labels(no_layers(size), (0,), frozenset({"object"})), size), all_units(1), maps, threshold)
+            overlap.add(
+                pack(Labels(no_layers(size), (0,), frozenset({"object"})), size),
+                all_units(1),
+                maps,
+                threshold,
+            )
             assert overlap.active_pixels.tolist() == [0], (size, value)
 
 
@@ -158,7 +163,10 @@ def test_merging_parts_is_associative_and_commutative(seed: int, order: list[int
     rng, size, known = np.random.default_rng(seed), 4, some_concepts(4, 2)
     threshold = torch.tensor([1.0, 2.0])
     images = [
-        (pack(random_labels(rng, known, size), size, known), torch.from_numpy(rng.random((2, 2, 2)) * 4).float())
+        (
+            pack(random_labels(rng, known, size), size, known),
+            torch.from_numpy(rng.random((2, 2, 2)) * 4).float(),
+        )
         for _ in range(4)
     ]
 
@@ -194,7 +202,9 @@ def test_an_image_without_firing_units_still_counts_its_labels() -> None:
 def test_units_that_are_not_given_are_untouched() -> None:
     overlap = Overlap(4, CONCEPTS, 2)
     labels = Labels(no_layers(2), (0,), frozenset({"object"}))
-    overlap.add(pack(labels, 2), torch.tensor([3, 1]), torch.ones(2, 1, 1), torch.tensor([0.0, 2.0, 0.0, 0.0]))
+    overlap.add(
+        pack(labels, 2), torch.tensor([3, 1]), torch.ones(2, 1, 1), torch.tensor([0.0, 2.0, 0.0, 0.0])
+    )
     assert overlap.intersection.tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 0], [4, 0, 0]]
 
 
@@ -208,9 +218,7 @@ def test_counts_of_a_large_label_size_are_exact() -> None:
 
 
 def test_iou_is_a_ratio_of_sums_and_0_where_there_is_nothing() -> None:
-    ratios = iou(
-        np.array([[0, 3], [0, 0]]), np.array([[0, 5], [0, 0]]), np.array([0, 4]), np.array([0, 1])
-    )
+    ratios = iou(np.array([[0, 3], [0, 0]]), np.array([[0, 5], [0, 0]]), np.array([0, 4]), np.array([0, 1]))
     assert ratios.dtype == np.float64
     assert ratios.tolist() == [[0.0, 3 / 6], [0.0, 0.0]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import floor
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_a_quantile_outside_0_to_1_is_refused(quantile: float) -> None:
 
 def pieces(values: torch.Tensor, cuts: list[int]) -> list[torch.Tensor]:
     edges = [0, *sorted(c % (values.shape[1] + 1) for c in cuts), values.shape[1]]
-    return [values[:, a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [values[:, a:b] for a, b in pairwise(edges)]
 
 
 @settings(max_examples=150, deadline=None)

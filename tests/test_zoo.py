@@ -76,6 +76,13 @@ def test_weights_missing_says_which_and_where(hub: Path) -> None:
     assert str(hub / "checkpoints" / "shufflenetv2_x0.5-f707e7126e.pth") in str(error.value)
 
 
+@pytest.fixture
+def believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file has the hash that its name states."""
+    monkeypatch.setattr(torchvision_nets, "sha256", lambda path: path.stem.rsplit("-", 1)[-1])
+
+
+@pytest.mark.usefixtures("believed")
 def test_a_downloaded_file_is_found(hub: Path) -> None:
     weight = torchvision_nets.weights_of(TINY)["IMAGENET1K_V1"]
     net = saved(torchvision_nets.cached(weight), trained(TINY))
@@ -87,6 +94,15 @@ def test_a_downloaded_file_is_found(hub: Path) -> None:
     assert entry.ready and "IMAGENET1K_V1" in entry.weights
 
 
+def test_a_file_under_a_published_name_must_have_its_hash(hub: Path, tmp_path: Path) -> None:
+    path = torchvision_nets.cached(torchvision_nets.weights_of(TINY)["IMAGENET1K_V1"])
+    net = saved(path, trained(TINY))
+    with pytest.raises(ValueError, match=r"is not the file that torchvision published.*fetch it again"):
+        load_model(TINY)
+    given = load_model(TINY, weights=path)  # a file like any other
+    assert equal(given.net, net) and given.weights == path.name and "from the file" in given.origin
+
+
 def test_other_weights_at_hand_are_offered(hub: Path) -> None:
     records = torchvision_nets.weights_of("mobilenet_v2")
     path = torchvision_nets.cached(records["IMAGENET1K_V1"])
@@ -96,6 +112,7 @@ def test_other_weights_at_hand_are_offered(hub: Path) -> None:
         load_model("mobilenet_v2")
 
 
+@pytest.mark.usefixtures("believed")
 def test_nothing_is_downloaded_unasked(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:
     asked: list[str] = []
 
@@ -131,6 +148,7 @@ def test_weights_from_a_file(tmp_path: Path, suffix: str) -> None:
     assert model.classes[282] == "tiger cat" and model.preprocess == PRESETS["imagenet"]
 
 
+@pytest.mark.usefixtures("believed")
 def test_a_file_called_as_torchvision_calls_it_has_that_recipe(tmp_path: Path) -> None:
     records = torchvision_nets.weights_of("mobilenet_v2")
     file = torchvision_nets.cached(records["IMAGENET1K_V2"]).name

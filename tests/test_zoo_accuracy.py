@@ -82,17 +82,12 @@ def test_squeezenet_places365_reaches_its_accuracy(data_dir: Path) -> None:
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "file", "accuracy"),
-    [("squeezenet1_1", "squeezenet1_1_ndf", 0.612), ("squeezenet1_0", "squeezenet1_0_songhan", 0.619)],
-)
-def test_imagenet_squeezenets_reach_their_accuracy(
-    data_dir: Path, name: str, file: str, accuracy: float
-) -> None:
-    weights = data_dir / "models" / "imagenet_squeezenet" / f"{file}.safetensors"
-    model = load_model(name, weights=weights, preprocess="caffe-227")
+def test_a_squeezenet_out_of_caffe_reaches_its_accuracy(data_dir: Path) -> None:
+    """61.2 % of the thousand samples with the preset `caffe-227` (measured likewise)."""
+    weights = data_dir / "models" / "imagenet_squeezenet" / "squeezenet1_1_ndf.safetensors"
+    model = load_model("squeezenet1_1", weights=weights, preprocess="caffe-227")
     folder = data_dir / "imagenet1k_samples"
     rows = rows_of(folder / "labels.csv")
     truth = torch.tensor([int(row["index"]) for row in rows])
     right = (top5(model, map(model.preprocess, images_of(folder, rows)))[:, 0] == truth).float().mean().item()
-    assert right == pytest.approx(accuracy, abs=0.01)
+    assert right == pytest.approx(0.612, abs=0.01)

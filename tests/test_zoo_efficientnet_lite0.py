@@ -33,7 +33,7 @@ def test_efficientnet_lite0_record(lite0: Model) -> None:
         1280,
         (7, 7),
     )
-    assert lite0.layer_rectified and lite0.licence == "Apache-2.0"
+    assert lite0.layer_rectified and lite0.licence == "Apache-2.0" and "Google" in lite0.origin
     assert isinstance(lite0.net.bn2.act, nn.ReLU6)  # type: ignore[union-attr]
     assert not any(isinstance(m, nn.SiLU) for m in lite0.net.modules())
     image = Image.new("RGB", (300, 280), (127, 255, 0))

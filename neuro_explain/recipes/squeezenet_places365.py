@@ -25,13 +25,18 @@ from torch import Tensor, nn
 from neuro_explain import places365
 from neuro_explain.checkpoint import StateDict, existing_file, fit, read_state_dict
 from neuro_explain.preprocess import Preprocess
-from neuro_explain.recipes import RANDOM, Loaded, ModelEntry, reproducible, untrained
+from neuro_explain.recipes import RANDOM, Loaded, ModelEntry, reproducible, sha256, untrained
 from neuro_explain.recipes.caffe import read_mean
 
 NAME = "squeezenet-places365"
 SOURCE = "https://github.com/urbste/squeezenet_places365"
 MEAN_FILES = ("places365CNN_mean.binaryproto", "places365_mean_bgr_u8.npy")
 _PICKLE = "squeezenet_weights_places365.params"
+# The original and its conversion to safetensors.
+_PUBLISHED = {
+    "162b88966e38f586d4224bcc4324078e32fc484ac1824cc73876e9775b0fcc16",
+    "af7716a6f111223c0958ca39fcb60daf7afbd4b707facda410a6cc95371f11c2",
+}
 _CHANNEL_MEAN = (104.051, 112.514, 116.676)
 _INPUT = 224
 _LICENCE = "none stated by its source"
@@ -194,8 +199,12 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
         pickled = file.read(1) == b"\x80"
     state = from_lasagne(read_pickled_arrays(path), path.name) if pickled else read_state_dict(path)
     fit(net, state, source=path.name)
-    mean = _mean_beside(path)
-    return Loaded(net, _preprocess(mean_image=mean), places365.names(), NAME, path.name, SOURCE, _LICENCE)
+    preprocess = _preprocess(mean_image=_mean_beside(path))
+    if sha256(path) in _PUBLISHED:
+        origin, licence = SOURCE, _LICENCE
+    else:
+        origin, licence = f"the file {path.name}, not one published with the network", "the file's own"
+    return Loaded(net, preprocess, places365.names(), NAME, path.name, origin, licence)
 
 
 def _preprocess(

@@ -1,9 +1,9 @@
 """torchvision's classifiers, with weights of its own (by enum name) or from a file.
 
-A weights file is one of torchvision's if it is called as torchvision calls it, and then that record's
-preprocessing and class names hold. Any other file gets those of `IMAGENET1K_V1`, the recipe that most
-training scripts start from; `load_model(..., preprocess=...)` says otherwise. The head is made for as many
-classes as the file has.
+A weights file is one of torchvision's if it is called as torchvision calls it and has the hash that is part
+of that name; then that record's preprocessing and class names hold. Any other file gets those of
+`IMAGENET1K_V1`, the recipe that most training scripts start from; `load_model(..., preprocess=...)` says
+otherwise. The head is made for as many classes as the file has.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from neuro_explain.recipes import (
     imagenet_classes,
     near,
     reproducible,
+    sha256,
     untrained,
 )
 
@@ -117,7 +118,7 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
     assert weights is not None
     path = _given_file(name, weights, records)
     of_file = {cached(w).name: w for w in records.values()}.get(path.name)
-    if of_file is not None:
+    if of_file is not None and _is_published(path):
         return _trained(name, of_file, path)
     weight = records.get("IMAGENET1K_V1") or next(iter(records.values()))
     state = _todays(read_state_dict(path))
@@ -166,7 +167,12 @@ def _given_file(name: str, weights: str | Path, records: dict[str, Any]) -> Path
 def _fetched(name: str, weight: Any, records: dict[str, Any], download: bool) -> Path:
     path = cached(weight)
     if path.is_file():
-        return path
+        if _is_published(path):
+            return path
+        raise ValueError(
+            f"{path} is not the file that torchvision published under this name (its hash differs): remove "
+            "it and fetch it again, or give it as your own with weights=, under another name"
+        )
     if not download:
         others = [w.name for w in records.values() if cached(w).is_file()]
         hint = f" (there is {', '.join(others)}: weights={others[0]!r})" if others else ""
@@ -181,6 +187,11 @@ def _fetched(name: str, weight: Any, records: dict[str, Any], download: bool) ->
     except RuntimeError as error:  # the hash
         raise ValueError(f"{name}: what came from {weight.url} is damaged: {error}") from error
     return path
+
+
+def _is_published(path: Path) -> bool:
+    """Whether a file has the hash that torchvision writes into its name (`resnet18-f37072fd.pth`)."""
+    return sha256(path).startswith(path.stem.rsplit("-", 1)[-1])
 
 
 def _trained(name: str, weight: Any, path: Path) -> Loaded:

@@ -1,0 +1,382 @@
+"""What is said in words: only what named units say, in order, with honest numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dissection.concepts import Concept
+from dissection.names import Names, UnitName
+from neuro_explain.ablation import AblationCheck, Spread
+from neuro_explain.evidence import rank_units
+from neuro_explain.sentence import (
+    check_sentence,
+    listing,
+    number_word,
+    ordinal,
+    percent,
+    target_sentence,
+)
+from neuro_explain.targets import Target
+
+
+def say(
+    units: Sequence[tuple[str | None, float]],
+    *,
+    top: int = 5,
+    target: Target | None = None,
+    probability: float | None = None,
+    named_only: bool = False,
+) -> str:
+    """The sentence for units of the given names and values."""
+    names = tuple(
+        UnitName(number, None if word is None else Concept(word, "object"))
+        for number, (word, _) in enumerate(units)
+    )
+    ranking = rank_units(
+        np.array([value for _, value in units]),
+        Names(names, None, None, "a test", (), None, None, {}),
+        named_only=named_only,
+    )
+    return target_sentence(target or Target.of_class(0, "tiger cat"), probability, ranking, top)
+
+
+def spread_out(*words: str | None) -> list[tuple[str | None, float]]:
+    """Units whose values fall from 1; nobody is against."""
+    return [(word, 1 - number / 100) for number, word in enumerate(words)]
+
+
+# The sentence about a target.
+
+
+def test_both_sides() -> None:
+    units = [("cat", 5.0), ("dog", 4.0), ("cat", 3.0), ("cat", 2.0), ("road", -1.0), ("sky", -2.0)]
+    want = "tiger cat (42.1 %): cat (3 units) and dog speak for it; sky and road speak against it."
+    assert say(units, probability=0.421) == want
+
+
+def test_one_unit_speaks() -> None:
+    assert say([("cat", 1.0), ("sky", -1.0)]) == "tiger cat: cat speaks for it; sky speaks against it."
+
+
+def test_two_units_of_one_name_speak() -> None:
+    assert "cat (2 units) speak for it" in say([("cat", 2.0), ("cat", 1.0)])
+
+
+def test_nobody_on_one_side() -> None:
+    assert say([("cat", 2.0), ("fur", 1.0), (None, -1.0)]) == (
+        "tiger cat: cat and fur speak for it; no named unit speaks against it."
+    )
+    assert say([("sky", -2.0), (None, 1.0)]) == (
+        "tiger cat: no named unit speaks for it; sky speaks against it."
+    )
+
+
+@pytest.mark.parametrize("units", [[(None, 1.0), (None, -1.0)], [("cat", 0.0)], [("cat", -0.0), (None, 3.0)]])
+def test_nobody_on_either_side(units: list[tuple[str | None, float]]) -> None:
+    assert say(units) == "tiger cat: no named unit speaks for or against it."
+
+
+def test_a_unit_of_no_weight_or_of_the_other_sign_is_not_heard() -> None:
+    """Where fewer units pull in a direction than are shown, the cards go on, the sentence does not."""
+    text = say([("cat", 1.0), ("lamp", 0.0), ("sky", -1.0)])
+    assert text == "tiger cat: cat speaks for it; sky speaks against it."
+
+
+def test_three_named_among_the_shown_are_enough() -> None:
+    text = say(spread_out("cat", None, "fur", None, "eye", "dog", "car"))
+    assert text.startswith("tiger cat: cat, fur and eye speak for it;")
+
+
+def test_going_on_down_the_ranking_and_saying_so() -> None:
+    text = say(spread_out(None, "cat", None, None, None, None, None, None, "fur", "cat", "eye", "dog"))
+    assert text.startswith(
+        "tiger cat: cat, fur (the 9th strongest) and eye (the 11th strongest) speak for it;"
+    )
+
+
+def test_going_on_against_counts_from_the_other_end() -> None:
+    units = [("cat", 3.0), *((None, -1.0 - number) for number in range(6)), ("sky", -0.5)]
+    assert say(units).endswith("; sky (the 7th strongest) speaks against it.")
+
+
+def test_five_units_of_one_name_are_no_reason_to_go_on() -> None:
+    text = say(spread_out("bear", "bear", "bear", "bear", "bear", "frisbee"))
+    assert text.startswith("tiger cat: bear (5 units) speak for it;")
+
+
+def test_two_units_of_one_name_are_a_reason_to_go_on() -> None:
+    text = say(spread_out("bear", None, "bear", None, None, "bear", "net", None, "tv", "car"))
+    assert text.startswith(
+        "tiger cat: bear (2 units), net (the 7th strongest) and tv (the 9th strongest) speak for it;"
+    )
+
+
+def test_fewer_shown_than_wanted() -> None:
+    text = say(spread_out("cat", "fur", "eye", "dog"), top=1)
+    assert "cat, fur (the 2nd strongest) and eye (the 3rd strongest) speak for it" in text
+
+
+def test_named_only_counts_named_units() -> None:
+    units = spread_out(None, "cat", None, "fur", None, None, "eye", "dog")
+    assert say(units, named_only=True).startswith("tiger cat: cat, fur, eye and dog speak for it;")
+
+
+def test_contrast_and_counterfactual() -> None:
+    contrast = Target.contrast(0, 1, "cat rather than dog")
+    assert say([("whiskers", 1.0), ("tail", -1.0)], target=contrast) == (
+        "cat rather than dog: whiskers speaks for it; tail speaks against it."
+    )
+
+
+def test_names_are_printed_as_they_are() -> None:
+    assert say([("<b>&{x}</b>", 1.0), ("قطة", -1.0)]) == (
+        "tiger cat: <b>&{x}</b> speaks for it; قطة speaks against it."
+    )
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([None, None, "a", "b", "c", "d"]), st.sampled_from([-2.0, -1.0, 0.0, 1.0, 3.0])
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    st.integers(1, 6),
+)
+def test_who_is_heard(units: list[tuple[str | None, float]], top: int) -> None:
+    """Restated: in each direction all named units that are shown, then further names up to three."""
+    text = say(units, top=top)
+    for side, sign in (("for", 1), ("against", -1)):
+        order = sorted(range(len(units)), key=lambda unit: (-sign * units[unit][1], unit))
+        pulling = [unit for unit in order if sign * units[unit][1] > 0]
+        shown = [units[unit][0] for unit in pulling[:top] if units[unit][0] is not None]
+        heard = list(dict.fromkeys(shown))
+        if len(shown) < 3:
+            for unit in pulling[top:]:
+                word = units[unit][0]
+                if word is not None and word not in heard and len(heard) < 3:
+                    heard.append(word)
+        (clause,) = [
+            part for part in text.removesuffix(".").split(": ")[1].split("; ") if f" {side} " in part
+        ]
+        words = clause.split(" speak")[0].replace(" and ", ", ")
+        said = [] if "no named unit" in clause else [word.split(" (")[0] for word in words.split(", ")]
+        assert said == heard
+
+
+# Words and numbers.
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (0.421, "42.1 %"),
+        (0.5, "50.0 %"),
+        (0.0, "under 0.0001 %"),
+        (1e-9, "under 0.0001 %"),
+        (1e-6, "0.0001 %"),
+        (0.00004, "0.004 %"),
+        (0.0004, "0.04 %"),
+        (0.0006, "0.1 %"),
+        (0.9994, "99.9 %"),
+        (0.99951, "99.95 %"),
+        (0.99997, "99.997 %"),
+        (0.999999, "99.9999 %"),
+        (0.9999999, "over 99.9999 %"),
+        (1.0, "over 99.9999 %"),
+    ],
+)
+def test_percent(probability: float, text: str) -> None:
+    assert percent(probability) == text
+
+
+@given(st.floats(0, 1))
+def test_percent_never_says_nothing_or_all(probability: float) -> None:
+    text = percent(probability)
+    number = float(text.removesuffix(" %").split()[-1])
+    assert 0 < number < 100
+    if text[0].isdigit():
+        assert number == pytest.approx(100 * probability, rel=0.5, abs=0.05)
+
+
+def test_ordinals_and_number_words() -> None:
+    numbers = [1, 2, 3, 4, 10, 11, 12, 13, 14, 21, 22, 23, 24, 101, 111, 112, 113, 121, 1002]
+    assert [ordinal(n)[-2:] for n in numbers] == (
+        [
+            "st",
+            "nd",
+            "rd",
+            "th",
+            "th",
+            "th",
+            "th",
+            "th",
+            "th",
+            "st",
+            "nd",
+            "rd",
+            "th",
+            "st",
+            "th",
+            "th",
+            "th",
+            "st",
+            "nd",
+        ]
+    )
+    assert ordinal(21) == "21st"
+    assert [number_word(n) for n in (0, 1, 5, 10, 11, 1280)] == ["no", "one", "five", "ten", "11", "1280"]
+    assert [listing(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+# The sentence about the ablation check.
+
+
+def check(**changes: Any) -> AblationCheck:
+    values: dict[str, Any] = {
+        "units": (3, 1, 4, 8, 5),
+        "silent": (),
+        "score": 7.5,
+        "score_without": 2.25,
+        "probability": 0.83,
+        "probability_without": 0.21,
+        "draws": 100,
+        "drawn_units": 5,
+        "firing": 400,
+        "random_score": Spread(7.25, 6.5, 7.75),
+        "random_probability": Spread(0.82, 0.79, 0.85),
+        "seed": 0,
+        "text": "",
+    }
+    return AblationCheck(**{**values, **changes})
+
+
+CONTRAST = {"probability": None, "probability_without": None, "random_probability": None}
+NONE_FIRES = {"firing": 0, "drawn_units": 0, "draws": 0, "random_score": None, "random_probability": None}
+
+
+AVERAGE = "it is 0.82 on average (0.79 to 0.85 in 90 % of the draws)"
+RANDOM = f"without five random units that fire here {AVERAGE}"
+FALLS = "p(bookstore) falls from 0.83 to 0.21"
+NOTHING = "there is nothing to compare with, as no unit fires on this image"
+SCORES = "without five random units that fire here it is 7.25 on average (6.50 to 7.75 in 90 % of the draws)"
+FLAT = Spread(0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, f"Without these five units {FALLS}; {RANDOM}."),
+        (
+            {"probability_without": 0.9},
+            f"Without these five units p(bookstore) rises from 0.83 to 0.90; {RANDOM}.",
+        ),
+        (
+            {"probability_without": 0.8312},
+            f"Without these five units p(bookstore) stays at 0.83; {RANDOM}, so these units matter no more "
+            "here than random ones.",
+        ),
+        (
+            {"units": (3,), "drawn_units": 1, "probability_without": 0.81},
+            "Without this unit p(bookstore) falls from 0.83 to 0.81; without one random unit that fires here "
+            f"{AVERAGE}, so this unit matters no more here than a random one.",
+        ),
+        (
+            CONTRAST,
+            f"Without these five units the score of “bookstore” falls from 7.50 to 2.25; {SCORES}.",
+        ),
+        (
+            {**CONTRAST, "score": -0.5, "score_without": -1.25},
+            f"Without these five units the score of “bookstore” falls from −0.50 to −1.25; {SCORES}.",
+        ),
+        (
+            {"units": (3,), "drawn_units": 1},
+            f"Without this unit {FALLS}; without one random unit that fires here {AVERAGE}.",
+        ),
+        (
+            {"firing": 2, "drawn_units": 2, "random_probability": FLAT},
+            f"Without these five units {FALLS}; without the two units that fire here it is 0.50 on average.",
+        ),
+        (
+            {"firing": 1, "drawn_units": 1, "random_probability": FLAT},
+            f"Without these five units {FALLS}; without the only unit that fires here it is 0.50 on average.",
+        ),
+        (
+            {"silent": (3,)},
+            f"Without these five units {FALLS}; {RANDOM}. One of these five units is silent on this image, "
+            "so zeroing it changes nothing.",
+        ),
+        (
+            {"silent": (3, 8)},
+            f"Without these five units {FALLS}; {RANDOM}. Two of these five units are silent on this image, "
+            "so zeroing them changes nothing.",
+        ),
+        (
+            {**NONE_FIRES, "silent": (3, 1, 4, 8, 5), "probability_without": 0.83},
+            f"Without these five units p(bookstore) stays at 0.83; {NOTHING}. All of these five units are "
+            "silent on this image, so zeroing them changes nothing.",
+        ),
+        (
+            {**NONE_FIRES, "units": (3,), "silent": (3,), "probability_without": 0.83},
+            f"Without this unit p(bookstore) stays at 0.83; {NOTHING}. This unit is silent on this image, so "
+            "zeroing it changes nothing.",
+        ),
+    ],
+)
+def test_the_check_in_words(changes: dict[str, Any], text: str) -> None:
+    assert check_sentence(check(**changes), "bookstore") == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (0.83, 0.001, "falls from 0.830 to 0.001"),
+        (0.9996, 0.5, "falls from 0.9996 to 0.5000"),
+        (0.99999999, 1e-9, "falls from above 0.9999 to below 0.0001"),
+        (1.0, 0.0, "falls from 1.00 to 0.00"),
+        (0.004, 0.0042, "stays at 0.004"),
+        (1e-6, 1e-7, "stays below 0.0001"),
+        (1 - 1e-6, 1 - 1e-7, "stays above 0.9999"),
+        (0.5, 0.5, "stays at 0.50"),
+    ],
+)
+def test_small_and_large_probabilities(before: float, after: float, words: str) -> None:
+    text = check_sentence(check(probability=before, probability_without=after, random_probability=FLAT), "x")
+    assert f"p(x) {words};" in text
+
+
+def test_small_scores() -> None:
+    near = {**CONTRAST, "random_score": Spread(-0.5, -0.5, -0.5)}
+    assert "falls from 0.004 to −0.250;" in check_sentence(
+        check(**near, score=0.004, score_without=-0.25), "x"
+    )
+    assert "stays at 0.0000;" in check_sentence(check(**near, score=1e-9, score_without=-1e-9), "x")
+    assert "from −3.00 to 0.00;" in check_sentence(check(**near, score=-3.0, score_without=-0.0), "x")
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)))
+def test_words_agree_with_numbers(before: float, after: float, three: tuple[float, float, float]) -> None:
+    low, mean, high = sorted(three)
+    text = check_sentence(
+        check(probability=before, probability_without=after, random_probability=Spread(mean, low, high)), "x"
+    )
+    if "falls from" in text:
+        assert after < before
+    elif "rises from" in text:
+        assert after > before
+    else:
+        assert abs(after - before) <= 0.01
+    assert ("no more here than" in text) == (low <= after <= high)
+    assert text.endswith(".")
+    assert ".." not in text
