@@ -140,7 +140,8 @@ def main() -> None:
     slow = seconds(lambda: wanted.append(dense(activations, labels[:count], overlap, threshold)))
     equal = bool((wanted[0] == overlap.intersection).all())
     print(
-        f"tally over {count} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, counts equal: {equal}"
+        f"tally over {count} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, "
+        f"counts equal: {equal}"
     )
 
 

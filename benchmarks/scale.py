@@ -93,7 +93,8 @@ def main() -> None:
         kept = sum(len(batch.unit) for batch in tally.kept)
     print(
         f"{options.images} images × {UNITS} units × {options.map}×{options.map}: "
-        f"{100 * kept / (options.images * UNITS):.1f} % of the maps kept, extra peak memory {peak_mib() - before:.0f} MiB, "
+        f"{100 * kept / (options.images * UNITS):.1f} % of the maps kept, "
+        f"extra peak memory {peak_mib() - before:.0f} MiB, "
         f"disk {disk / 2**20:.0f} MiB, {1000 * took / options.images:.2f} ms per image "
         f"({1000 * added / options.images:.2f} while the network would run)"
     )

@@ -85,7 +85,8 @@ def run_demo(
         dataset = open_concepts([_Photographs(photographs), "colors"])
     names = dissect(model, dataset)
     names.save(out / "dissection", overwrite=True)
-    yield f"{names.named} of {len(names)} units named ({', '.join(set_names(dataset))}): {write_report(out / 'dissection')}"
+    yield f"{names.named} of {len(names)} units named ({', '.join(set_names(dataset))})"
+    yield f"  {write_report(out / 'dissection')}"
     pairs = [(image, out / image.stem) for image in photographs]
     for done in explain_to_folders(model, pairs, names, overwrite=True, options={}):
         if isinstance(done, Failed):

@@ -1,4 +1,4 @@
-"""Several images into several folders: each explained, saved and rendered, one bad image stopping none of the others."""
+"""Several images into several folders: each explained, saved and rendered; a bad one stops none of the others."""
 
 from __future__ import annotations
 

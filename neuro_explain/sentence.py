@@ -142,9 +142,10 @@ def check_sentence(check: AblationCheck, label: str) -> str:
         if low != high:
             text += f" ({low} to {high} in 90 % of the draws)"
         if spread.p5 <= after <= spread.p95:
-            these = "this unit matters" if len(check.units) == 1 else "these units matter"
             text += (
-                f", so {these} no more here than {'a random one' if len(check.units) == 1 else 'random ones'}"
+                ", so this unit matters no more here than a random one"
+                if len(check.units) == 1
+                else ", so these units matter no more here than random ones"
             )
     if check.silent:
         text += f". {_silent_units(check, units)} silent on this image, so zeroing "

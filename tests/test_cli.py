@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from toy import CLASSES, photograph, toy_model
 
 from neuro_explain.cli import cli, run
-from toy import CLASSES, photograph, toy_model
 
 TOY = "toy:toy_model"
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from toy import CLASSES, photograph, picture, toy_model, toy_names
 
 import neuro_explain as nx
 from dissection.artifact import MANIFEST
 from neuro_explain.explanation import Explanation
-from toy import CLASSES, photograph, picture, toy_model, toy_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "artifacts.md"
 
