@@ -89,12 +89,15 @@ class Tally:
             )
         activations = activations.float()
         peaks = activations.flatten(2).amax(dim=2)
-        self.top.add(activations.transpose(0, 1).flatten(1))
+        image, unit = (peaks > self.top.bound).nonzero(as_tuple=True)
+        maps = activations[image, unit]
+        if self.top.full:
+            self.top.add_maps(unit, maps.flatten(1))
+        else:
+            self.top.add(activations.transpose(0, 1).flatten(1))
         bound = self.top.bound
-        image, unit = (peaks > bound).nonzero(as_tuple=True)
-        batch = KeptBatch(
-            self.images, labels, image.int().cpu(), unit.int().cpu(), activations[image, unit].cpu()
-        )
+        batch = KeptBatch(self.images, labels, image.int().cpu(), unit.int().cpu(), maps.cpu())
+        batch = batch.above(bound.cpu())
         self.kept.add(batch, bound.cpu())
         self.best.add(peaks, activations.mean(dim=(2, 3)), self.images)
         self.peak = torch.maximum(self.peak, peaks.amax(dim=0).cpu())

@@ -48,9 +48,14 @@ class TopValues:
         self._pending_columns = 0
 
     @property
+    def full(self) -> bool:
+        """Whether `keep` values of each unit were seen, so that there is a bound."""
+        return self._best.shape[1] == self.keep
+
+    @property
     def bound(self) -> Tensor:
         """`[U]`: no value at or below it can exceed the final T_k; -inf until `keep` values were seen."""
-        if self._best.shape[1] < self.keep:
+        if not self.full:
             return self._best.new_full((self._best.shape[0],), -torch.inf)
         return self._best[:, -1]
 
@@ -59,12 +64,30 @@ class TopValues:
         # Only values above the bound can matter; their largest number in any unit is what must be looked at.
         above = int((values > self.bound[:, None]).sum(dim=1).max())
         columns = min(above, self.keep)
-        if columns == 0:
+        if columns:
+            self._append(values.topk(columns, dim=1).values.float())
+
+    def add_maps(self, units: Tensor, values: Tensor) -> None:
+        """Takes in the values `[M, n]` of some units `[M]` (int64, repeats allowed), finite, in any order.
+
+        All values of other units, and of these units elsewhere, must be at or below the bound. Once there is a
+        bound this is the cheaper way: few values exceed it, and only these are sorted by unit.
+        """
+        above = values > self.bound[units, None]
+        unit, order = units[:, None].expand_as(values)[above].sort(stable=True)
+        if len(unit) == 0:
             return
-        self._pending.append(values.topk(columns, dim=1).values.float())
-        self._pending_columns += columns
+        counts = torch.bincount(unit, minlength=len(self._best))
+        place = torch.arange(len(unit), device=unit.device) - (counts.cumsum(0) - counts)[unit]
+        block = self._best.new_full((len(self._best), int(counts.max())), -torch.inf)
+        block[unit, place] = values[above][order].float()
+        self._append(block)
+
+    def _append(self, block: Tensor) -> None:
+        self._pending.append(block)
+        self._pending_columns += block.shape[1]
         # Merging costs about as much as it reads, so wait until there is as much new as there is old.
-        if self._best.shape[1] < self.keep or self._pending_columns >= self.keep:
+        if not self.full or self._pending_columns >= self.keep:
             self._merge_pending()
 
     def merge(self, other: TopValues) -> None:

@@ -144,3 +144,21 @@ def test_misuse_is_named() -> None:
         top.at(-1)
     with pytest.raises(ValueError, match="keeps at least 3 values, got one of 2"):
         top.merge(TopValues(1, 2))
+
+
+@given(
+    seed=st.integers(0, 10_000), units=st.integers(1, 5), keep=st.integers(1, 9), batches=st.integers(1, 5)
+)
+def test_maps_of_some_units_are_as_good_as_all_values(seed: int, units: int, keep: int, batches: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    whole, part = TopValues(units, keep), TopValues(units, keep)
+    for _ in range(batches):
+        maps = torch.randint(-3, 9, (4, units, 3), generator=generator).float()
+        whole.add(maps.transpose(0, 1).flatten(1))
+        if part.full:
+            image, unit = (maps.amax(dim=2) > part.bound).nonzero(as_tuple=True)
+            part.add_maps(unit, maps[image, unit])
+        else:
+            part.add(maps.transpose(0, 1).flatten(1))
+    for index in range(min(keep, 12 * batches)):
+        assert whole.at(index).tolist() == part.at(index).tolist()
