@@ -109,19 +109,6 @@ def _load_model(
     return loaded
 
 
-def _command_line() -> list[str]:
-    """The command line for the manifest, paths cut to their last part, so that no home directory travels."""
-    return ["neuro-explain", *(_last_part(argument) for argument in sys.argv[1:])]
-
-
-def _last_part(argument: str) -> str:
-    option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
-    kind, colon, path = value.partition(":")
-    if colon and "/" in path and "/" not in kind:
-        return f"{option}{equals}{kind}:{Path(path).name}"
-    return f"{option}{equals}{Path(value).name if '/' in value or chr(92) in value else value}"
-
-
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=1))
 
@@ -231,6 +218,7 @@ def dissect(
     from neuro_explain.names import dissect as dissect_model
     from neuro_explain.names import open_concepts
     from neuro_explain.report import write_report
+    from neuro_explain.runs import command_line
 
     check_writable(out, overwrite=overwrite)
     opened = open_concepts(list(specs))
@@ -248,7 +236,7 @@ def dissect(
         memory=memory << 20,
         scratch=out.absolute().parent,
     )
-    names.save(out, overwrite=overwrite, command=_command_line())
+    names.save(out, overwrite=overwrite, command=command_line(sys.argv[1:]))
     page = write_report(out)
     if as_json:
         _print_json({"folder": str(out), "page": str(page), **names.summary()})
@@ -276,6 +264,7 @@ def names_command(
 ) -> None:
     """Show what units detect: all, some, or those of a concept. SOURCE is a folder or a NetDissect CSV."""
     from dissection.names import unit_row
+    from neuro_explain.name_view import choose_names, name_lines
     from neuro_explain.names import load_names
 
     if units and concept is not None:
@@ -284,13 +273,9 @@ def names_command(
     if netdissect_csv is not None:
         _write_netdissect_csv(names, netdissect_csv)
     try:
-        chosen = (
-            names.find(concept, category) if concept is not None else [names[u] for u in units] or list(names)
-        )
+        chosen = choose_names(names, units, concept, category)
     except IndexError as error:
         raise click.ClickException(str(error)) from error
-    if concept is None and category is not None:
-        chosen = [n for n in chosen if n.concept is not None and n.concept.category == category]
     if as_json:
         _print_json([unit_row(name) for name in chosen])
         return
@@ -298,14 +283,7 @@ def names_command(
         click.echo(f"{names.named} of {len(names)} units named ({names.distinct} different names)")
     if concept is not None and not chosen:
         click.echo(f"no unit is named {concept}")
-    _echo_lines(_name_line(name) for name in chosen)
-
-
-def _name_line(name: Any) -> str:
-    closest = "" if name.concept or not name.best else f" (closest: {name.best}, IoU {name.iou:.3f})"
-    margin = "" if name.margin is None or not name.concept else f", {name.margin:.3f} before {name.runner_up}"
-    note = f" [{name.note}]" if name.note else ""
-    return f"{name}{margin}{closest}{note}"
+    _echo_lines(name_lines(chosen))
 
 
 def _write_netdissect_csv(names: Names, path: Path) -> None:
@@ -366,14 +344,14 @@ def explain(
 ) -> int:
     """Explain a network's answer to each image, in named units."""
     from neuro_explain.names import load_names
-    from neuro_explain.runs import Failed, explain_to_folders, output_folders
+    from neuro_explain.runs import Failed, command_line, explain_to_folders, output_folders
 
     folders = output_folders(images, out, overwrite=overwrite)
     names = load_names(names_source)
     loaded = _load_model(model, weights, layer, classes, preprocess, device, download)
     results, failed = [], 0
     for done in explain_to_folders(
-        loaded, folders, names, overwrite=overwrite, command=_command_line(), options=options
+        loaded, folders, names, overwrite=overwrite, command=command_line(sys.argv[1:]), options=options
     ):
         if isinstance(done, Failed):
             failed += 1

@@ -85,3 +85,16 @@ def explain_to_folders(
             continue
         explanation.save(folder, overwrite=overwrite, command=command)
         yield Done(image, folder, write_report(folder), explanation)
+
+
+def command_line(arguments: Sequence[str]) -> list[str]:
+    """The command line for a manifest, paths cut to their last part, so that no home directory travels."""
+    return ["neuro-explain", *(_last_part(argument) for argument in arguments)]
+
+
+def _last_part(argument: str) -> str:
+    option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    kind, colon, path = value.partition(":")
+    if colon and "/" in path and "/" not in kind:
+        return f"{option}{equals}{kind}:{Path(path).name}"
+    return f"{option}{equals}{Path(value).name if '/' in value or chr(92) in value else value}"
