@@ -69,11 +69,16 @@ def is_artifact(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / MANIFEST).is_file()
 
 
-def check_writable(folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def check_writable(folder: str | os.PathLike[str], *, kind: str, overwrite: bool = False) -> None:
     """Says before the work starts what would stop it from being kept.
 
+    Args:
+        folder: where an artifact is to go.
+        kind: of the new artifact; one of another kind is never replaced by it.
+        overwrite: whether one of this kind may be replaced.
+
     Raises:
-        ArtifactError: an artifact is there and `overwrite` is not given, or the path is a file.
+        ArtifactError: an artifact is there that may not be replaced, or the path is a file.
     """
     path = Path(folder).resolve()
     if path.exists() and not path.is_dir():
@@ -82,6 +87,16 @@ def check_writable(folder: str | os.PathLike[str], *, overwrite: bool = False) -
         raise ArtifactError(
             f"{folder} already holds an artifact; choose another folder or allow overwriting (--overwrite)"
         )
+    if is_artifact(path):
+        try:
+            found = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"]
+        except (ValueError, KeyError, TypeError):
+            found = kind  # damaged, so nothing is lost with it
+        if found != kind:
+            raise ArtifactError(
+                f"{folder} holds an artifact of kind {found!r}, which one of kind {kind!r} does not replace; "
+                "choose another folder"
+            )
     nearest = next((parent for parent in path.parents if parent.exists()), path)
     for place in [nearest, path] if path.exists() else [nearest]:
         if not place.is_dir() or not os.access(place, os.W_OK):
@@ -100,7 +115,7 @@ def new_artifact(
         ArtifactError: as `check_writable`; or files of the artifact's would replace others in `folder`.
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    check_writable(folder, overwrite=overwrite)
+    check_writable(folder, kind=str(manifest.get("kind")), overwrite=overwrite)
     path = Path(folder).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{path.name}.writing-"

@@ -86,6 +86,8 @@ def get_layer(net: nn.Module, layer: str) -> nn.Module:
     Raises:
         ValueError: no such module; the message offers near names.
     """
+    if not isinstance(layer, str):
+        raise ValueError(f"layer: expected a dotted name such as 'layer4', got a {type(layer).__name__}")
     layers = named_layers(net)
     name = layer.removesuffix(RELU_SUFFIX)
     if name and name in layers:

@@ -8,6 +8,7 @@ classes can bear one name; then only the number tells them apart, and the messag
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,8 +59,8 @@ def find_class(classes: Sequence[str], wanted: str | int) -> int:
     Raises:
         ValueError: no such class (near names are offered), or several.
     """
-    if isinstance(wanted, int) and not isinstance(wanted, bool):
-        return _in_range(classes, wanted)
+    if isinstance(wanted, numbers.Integral) and not isinstance(wanted, bool):
+        return _in_range(classes, int(wanted))
     if not isinstance(wanted, str):
         raise ValueError(f"class: expected a name or a number, got {wanted!r}")
     for spelled in (str, _loosely):

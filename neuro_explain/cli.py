@@ -5,7 +5,9 @@ Exit status: 0; 1 for a failure, one sentence on the standard error; 2 for wrong
 
 from __future__ import annotations
 
+import errno
 import json
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -36,6 +38,8 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the program; see the module's docstring for the exit status."""
+    # A polite kill cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -55,7 +59,8 @@ def run(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         what = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
-        click.echo(f"neuro-explain: {what}; nothing half-written was kept", err=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        click.echo(f"neuro-explain: {what}{'; nothing half-written was kept' if full else ''}", err=True)
         return 1
     except (ValueError, ImportError) as error:
         click.echo(f"neuro-explain: {error}", err=True)
@@ -220,7 +225,7 @@ def dissect(
     from neuro_explain.report import write_report
     from neuro_explain.runs import command_line
 
-    check_writable(out, overwrite=overwrite)
+    check_writable(out, kind="dissection", overwrite=overwrite)
     opened = open_concepts(list(specs))
     loaded = _load_model(**model)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -290,6 +295,8 @@ def _write_netdissect_csv(names: Names, path: Path) -> None:
     from dissection.netdissect_csv import write_netdissect_csv
     from dissection.result import Dissection
 
+    if path.exists():
+        raise click.ClickException(f"{path} exists already; choose another file")
     if not isinstance(names, Dissection):
         raise click.UsageError("--netdissect-csv needs a dissection's folder as its source")
     write_netdissect_csv(names, path)
@@ -344,14 +351,14 @@ def explain(
 ) -> int:
     """Explain a network's answer to each image, in named units."""
     from neuro_explain.names import load_names
-    from neuro_explain.runs import Failed, command_line, explain_to_folders, output_folders
+    from neuro_explain.runs import Failed, explain_to_folders, output_folders
 
     folders = output_folders(images, out, overwrite=overwrite)
     names = load_names(names_source)
     loaded = _load_model(model, weights, layer, classes, preprocess, device, download)
     results, failed = [], 0
     for done in explain_to_folders(
-        loaded, folders, names, overwrite=overwrite, command=command_line(sys.argv[1:]), options=options
+        loaded, folders, names, overwrite=overwrite, arguments=sys.argv[1:], options=options
     ):
         if isinstance(done, Failed):
             failed += 1

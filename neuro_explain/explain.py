@@ -29,6 +29,7 @@ from neuro_explain.evidence import RankBy, TargetEvidence, weigh
 from neuro_explain.explanation import PHOTOGRAPH_SIDE, Explained, Explanation, NamesUsed, Prediction
 from neuro_explain.gradcam import grad_cam
 from neuro_explain.model import Model
+from neuro_explain.names import load_names
 from neuro_explain.targets import Target, class_probabilities, softmax_note
 
 BEST = 5  # classes that are listed and explained
@@ -59,7 +60,7 @@ def check_names(model: Model, names: Names, fingerprint: str) -> bool:
 def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str; it means one path here
     model: Model,
     images: ImageSource,
-    names: Names,
+    names: Names | str | os.PathLike[str],
     *,
     target: str | int | None = None,
     versus: str | int | None = None,
@@ -76,7 +77,7 @@ def explain(  # type: ignore[overload-overlap]  # a str is a sequence of str; it
 def explain(
     model: Model,
     images: Sequence[ImageSource],
-    names: Names,
+    names: Names | str | os.PathLike[str],
     *,
     target: str | int | None = None,
     versus: str | int | None = None,
@@ -92,7 +93,7 @@ def explain(
 def explain(
     model: Model,
     images: ImageSource | Sequence[ImageSource],
-    names: Names,
+    names: Names | str | os.PathLike[str],
     *,
     target: str | int | None = None,
     versus: str | int | None = None,
@@ -108,7 +109,7 @@ def explain(
     Args:
         model: the network with its layer, preprocessing and class names.
         images: a path, an upright `PIL.Image`, or a sequence of these.
-        names: of the units of the model's layer.
+        names: of the units of the model's layer, or where `load_names` finds them.
         target: the class to explain, by name or number; default: the predicted one.
         versus: explain the target's score minus this class's ("why this one rather than that one").
         top: how many units to show in each direction.
@@ -125,8 +126,14 @@ def explain(
         ArtifactError: the names are of another layer or of other weights.
         ValueError: an unknown class, an unreadable image, scores that are not finite.
     """
-    if top < 1 or draws < 1:
-        raise ValueError(f"expected top ≥ 1 and draws ≥ 1, got {top} and {draws}")
+    if not isinstance(names, Names):
+        names = load_names(names)
+    if not 1 <= top <= max(1, len(names) // 2):
+        raise ValueError(
+            f"top: expected 1 to {max(1, len(names) // 2)} units on each side, half of the {len(names)}, got {top}"
+        )
+    if draws < 1:
+        raise ValueError(f"draws: expected at least 1, got {draws}")
     if rank_by not in ("alpha", "contribution"):
         raise ValueError(f"rank_by: expected 'alpha' or 'contribution', got {rank_by!r}")
     index = None if target is None else model.class_index(target)
@@ -173,6 +180,11 @@ class _Request:
     verified: bool
 
 
+def printable(name: str) -> str:
+    """A file name that can be written as UTF-8; bytes of it that are none show as �."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def _read(source: ImageSource) -> tuple[str, Image.Image, str]:
     """(name, upright RGB image, fingerprint)."""
     if isinstance(source, Image.Image):
@@ -180,13 +192,18 @@ def _read(source: ImageSource) -> tuple[str, Image.Image, str]:
         return "image", image, f"sha256:{hashlib.sha256(image.tobytes()).hexdigest()}"
     path = Path(source)
     image = read_image(path)
-    return path.name, image, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return printable(path.name), image, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _targets(model: Model, ranked: list[int], index: int | None, versus: int | None) -> list[Target]:
     """The explained target, the other best classes, the contrast with the runner-up, the counterfactual."""
     label = model.classes
     chosen = ranked[0] if index is None else index
+    if chosen == versus:
+        raise ValueError(
+            f"the network's answer is {label[chosen]!r} itself, the class given as versus; "
+            "give another one, or the target to compare with it"
+        )
 
     def contrast(a: int, b: int) -> Target:
         return Target.contrast(a, b, f"{label[a]} rather than {label[b]}")

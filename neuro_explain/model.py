@@ -61,7 +61,7 @@ class Model:
         self,
         net: nn.Module,
         *,
-        preprocess: Preprocess | str,
+        preprocess: Preprocess | str | None = None,
         classes: Sequence[str] | str | Path | None = None,
         layer: str | None = None,
         name: str | None = None,
@@ -89,7 +89,8 @@ class Model:
         recipe = preprocess_named(preprocess) if isinstance(preprocess, str) else preprocess
         if not isinstance(recipe, Preprocess):
             raise ValueError(
-                f"preprocess: expected a neuro_explain.Preprocess, got {type(preprocess).__name__}"
+                "preprocess: expected a neuro_explain.Preprocess, which says how the network's input is made, "
+                f"got {'nothing' if preprocess is None else type(preprocess).__name__}"
             )
         name = name or type(net).__name__
         try:

@@ -20,6 +20,11 @@ def choose_names(
         return names.find(concept, category)
     chosen = [names[unit] for unit in units] or list(names)
     if category is not None:
+        known = sorted({best.category for name in names if (best := name.best) is not None})
+        if category not in known:
+            raise ValueError(
+                f"category {category!r} is not among those of {names.source}: {', '.join(known)}"
+            )
         chosen = [name for name in chosen if name.concept is not None and name.concept.category == category]
     return chosen
 

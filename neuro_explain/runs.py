@@ -10,10 +10,12 @@ from typing import Any
 from dissection.artifact import check_writable
 from dissection.images import ImageError
 from dissection.names import Names
-from neuro_explain.explain import explain
-from neuro_explain.explanation import Explanation
+from neuro_explain.explain import explain, printable
+from neuro_explain.explanation import KIND, Explanation
 from neuro_explain.model import Model
 from neuro_explain.report import write_report
+
+_LONGEST_STEM = 100  # characters of an image's name that its folder takes over
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def output_folders(images: Sequence[Path], out: Path, *, overwrite: bool = False
         taken: set[str] = set()
         pairs = []
         for image in images:
-            stem = image.stem or "image"
+            stem = image.stem[:_LONGEST_STEM] or "image"
             name = next(
                 n
                 for n in (stem, *(f"{stem}-{i}" for i in range(2, len(images) + 2)))
@@ -55,7 +57,7 @@ def output_folders(images: Sequence[Path], out: Path, *, overwrite: bool = False
             taken.add(name.casefold())
             pairs.append((image, out / name))
     for _, folder in pairs:
-        check_writable(folder, overwrite=overwrite)
+        check_writable(folder, kind=KIND, overwrite=overwrite)
     return pairs
 
 
@@ -65,7 +67,7 @@ def explain_to_folders(
     names: Names,
     *,
     overwrite: bool = False,
-    command: list[str] | None = None,
+    arguments: Sequence[str] | None = None,
     options: Mapping[str, Any],
 ) -> Iterator[Done | Failed]:
     """Explains each image into its folder; an image that cannot be read becomes a `Failed`.
@@ -74,7 +76,8 @@ def explain_to_folders(
         model, names: as for `explain`.
         pairs: from `output_folders`.
         overwrite: replace artifacts.
-        command: the command line, for the manifests.
+        arguments: of the command line, for the manifests; each tells of its own image alone, since a page is
+            passed on and the other names are nobody's business.
         options: of `explain`.
     """
     for image, folder in pairs:
@@ -83,7 +86,9 @@ def explain_to_folders(
         except (ImageError, FileNotFoundError) as error:
             yield Failed(image, error)
             continue
-        explanation.save(folder, overwrite=overwrite, command=command)
+        others = {str(other) for other, _ in pairs if other != image}
+        own = None if arguments is None else command_line([a for a in arguments if a not in others])
+        explanation.save(folder, overwrite=overwrite, command=own)
         yield Done(image, folder, write_report(folder), explanation)
 
 
@@ -94,6 +99,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
 
 def _last_part(argument: str) -> str:
     option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    value = printable(value)
     kind, colon, path = value.partition(":")
     if colon and "/" in path and "/" not in kind:
         return f"{option}{equals}{kind}:{Path(path).name}"

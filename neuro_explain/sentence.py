@@ -122,7 +122,10 @@ def _hides(value: float, text: str, share: bool) -> bool:
 
 def check_sentence(check: AblationCheck, label: str) -> str:
     """The ablation check in words: what the decision loses without its strongest units."""
-    units = "this unit" if len(check.units) == 1 else f"these {number_word(len(check.units))} units"
+    count = number_word(len(check.units))
+    units, taken = ("this unit", "the strongest unit")
+    if len(check.units) > 1:
+        units, taken = f"these {count} units", f"the {count} strongest units"
     if check.probability is not None and check.probability_without is not None:
         what, share = f"p({label})", True
         before, after, spread = check.probability, check.probability_without, check.random_probability
@@ -133,7 +136,7 @@ def check_sentence(check: AblationCheck, label: str) -> str:
     was, now, *drawn_texts = _written([before, after, *drawn], share=share)
     change = f"{'falls' if after < before else 'rises'} from {was} to {now}"
     stays = f"stays at {was}".replace("at below", "below").replace("at above", "above")
-    text = f"Without {units} {what} {change if was != now else stays}"
+    text = f"Without {taken} {what} {change if was != now else stays}"
     if spread is None:
         text += "; there is nothing to compare with, as no unit fires on this image"
     else:
@@ -141,7 +144,9 @@ def check_sentence(check: AblationCheck, label: str) -> str:
         text += f"; without {_drawn_units(check)} it is {mean} on average"
         if low != high:
             text += f" ({low} to {high} in 90 % of the draws)"
-        if spread.p5 <= after <= spread.p95:
+        # The verdict goes by the score: a probability hardly moves where it is near 0 or 1.
+        of_score = check.random_score
+        if of_score is not None and of_score.p5 <= check.score_without <= of_score.p95:
             text += (
                 ", so this unit matters no more here than a random one"
                 if len(check.units) == 1

@@ -104,6 +104,7 @@ def _target(number: int, target: Row, labels: dict[int, str], artifact: Artifact
     return {
         "id": f"target-{number}",
         "kind": target["kind"],
+        "label": target["label"],
         "heading": heading,
         "tab": tab,
         "shown": shown,

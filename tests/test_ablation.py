@@ -88,7 +88,7 @@ def test_the_check_on_paper() -> None:
     assert (check.firing, check.drawn_units, check.draws) == (2, 2, DRAWS)
     assert check.random_score == Spread(1, 1, 1)  # the only two that fire, in every draw
     assert check.random_probability.mean == pytest.approx(1 / (1 + np.exp(-1)))
-    assert check.text.startswith("Without these two units p(cat) falls from 1.000 to 0.999; ")
+    assert check.text.startswith("Without the two strongest units p(cat) falls from 1.000 to 0.999; ")
 
 
 def test_a_contrast_has_no_probability() -> None:

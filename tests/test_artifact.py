@@ -193,7 +193,7 @@ def test_what_cannot_be_written_is_said_before_the_work(
     place = tmp_path if locked == "parent" else folder
     monkeypatch.setattr(artifact.os, "access", lambda path, _mode: Path(path) != place)
     with pytest.raises(ArtifactError, match=f"{place.name} is not a folder that can be written to"):
-        check_writable(folder)
+        check_writable(folder, kind="dissection")
 
 
 class Interrupted(BaseException):

@@ -123,7 +123,9 @@ def test_every_kind_of_damage_is_named(tmp_path: Path, how: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("how", [how for how in DAMAGE if "no manifest" not in how and "folder" not in how])
+@pytest.mark.parametrize(
+    "how", [h for h in DAMAGE if h not in ("no manifest", "manifest is a folder", "another kind")]
+)
 def test_a_damaged_artifact_can_be_overwritten(tmp_path: Path, how: str) -> None:
     folder = tmp_path / "d"
     write(folder, "old")
@@ -133,6 +135,15 @@ def test_a_damaged_artifact_can_be_overwritten(tmp_path: Path, how: str) -> None
     read_artifact(folder, KIND)
     assert (folder / "notes.md").read_text() == "mine"
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_an_artifact_of_another_kind_is_never_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    write(folder, "old")
+    damaged(folder, "another kind")
+    with pytest.raises(ArtifactError, match="kind 'dissection'.*does not replace"):
+        write(folder, "new", overwrite=True)
+    assert (folder / "data.txt").is_file()
 
 
 def test_a_manifest_that_lists_files_elsewhere_moves_nothing_there(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def dissect(*more: str) -> int:
 
 
 def explain(*more: str) -> int:
-    return run(["explain", *more, "--model", TOY, "--names", "runs/dissection"])
+    # eight units: at most four on each side
+    return run(["explain", "--top", "4", *more, "--model", TOY, "--names", "runs/dissection"])
 
 
 def test_the_whole_road(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,7 +62,7 @@ def test_the_whole_road(world: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "fire" in err  # the layer and the reason for it
     assert explain("a.jpg", "--out", "runs/a") == 0
     out, _ = capsys.readouterr()
-    assert "Without these five units" in out
+    assert "Without the four strongest units" in out
     assert (world / "runs/a/index.html").is_file()
     manifest = json.loads((world / "runs/a/manifest.json").read_text())
     assert str(world) not in (world / "runs/a/manifest.json").read_text()
@@ -129,7 +131,10 @@ def test_names_are_queried_by_unit_and_concept(world: Path, capsys: pytest.Captu
     assert "book" in capsys.readouterr().err
     assert run(["names", "runs/dissection", "--netdissect-csv", "result.csv"]) == 0
     assert run(["names", "result.csv"]) == 0
-    assert run(["explain", "a.jpg", "--model", TOY, "--names", "result.csv", "--out", "runs/csv"]) == 0
+    assert (
+        run(["explain", "a.jpg", "--model", TOY, "--names", "result.csv", "--top", "4", "--out", "runs/csv"])
+        == 0
+    )
     assert "not verified" in capsys.readouterr().out
 
 
@@ -159,6 +164,47 @@ def test_an_existing_artifact_is_refused_before_any_work(
     explain("a.jpg", "--out", "runs/a")
     assert explain("a.jpg", "--out", "runs/a") == 1
     assert explain("a.jpg", "--out", "runs/a", "--overwrite") == 0
+
+
+def test_an_explanation_never_replaces_names(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dissect()
+    before = (world / "runs/dissection/manifest.json").read_bytes()
+    assert explain("a.jpg", "--out", "runs/dissection", "--overwrite") == 1
+    assert "dissection" in capsys.readouterr().err
+    assert (world / "runs/dissection/manifest.json").read_bytes() == before
+
+
+def test_a_page_tells_of_no_other_image(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dissect()
+    arguments = [
+        "explain",
+        "a.jpg",
+        "b.jpg",
+        "--model",
+        TOY,
+        "--names",
+        "runs/dissection",
+        "--out",
+        "runs/all",
+    ]
+    monkeypatch.setattr("sys.argv", ["neuro-explain", *arguments, "--top", "4"])
+    assert run([*arguments, "--top", "4"]) == 0
+    manifest = (world / "runs/all/a/manifest.json").read_text()
+    assert "a.jpg" in manifest and "b.jpg" not in manifest
+
+
+def test_a_name_that_is_not_utf8_is_no_obstacle(world: Path) -> None:
+    dissect()
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (world / name).write_bytes((world / "a.jpg").read_bytes())
+    assert explain(name, "--out", "runs/cafe") == 0
+    assert (world / "runs/cafe/index.html").is_file()
+
+
+def test_an_unknown_category_of_names_is_said(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dissect()
+    assert run(["names", "runs/dissection", "--category", "objct"]) == 1
+    assert "'objct' is not among" in capsys.readouterr().err
 
 
 def test_a_report_can_be_rendered_again(world: Path, capsys: pytest.CaptureFixture[str]) -> None:

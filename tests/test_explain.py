@@ -22,12 +22,12 @@ DOCS = Path(__file__).resolve().parents[1] / "docs" / "artifacts.md"
 
 def explain(**options: object) -> Explanation:
     model = toy_model()
-    return nx.explain(model, photograph(), toy_names(model), **options)
+    return nx.explain(model, photograph(), toy_names(model), **{"top": 4, **options})
 
 
 def test_numbers_follow_from_the_definitions() -> None:
     model, image = toy_model(), photograph()
-    why = nx.explain(model, image, toy_names(model))
+    why = nx.explain(model, image, toy_names(model), top=4)
     net = model.net
     x = model.preprocess(image)[None].double()
     maps = net.double().fire(net.maps(net.cells(net.rect(net.see(x)))))[0].detach().numpy()
@@ -51,10 +51,12 @@ def test_numbers_follow_from_the_definitions() -> None:
         np.testing.assert_allclose(target.alpha, alpha, rtol=1e-5)
         np.testing.assert_allclose(target.signed_map, np.einsum("u,uhw->hw", alpha, maps), atol=1e-5)
         assert (target.map >= 0).all()
-    every = nx.explain(toy_model(), image, toy_names(toy_model()), top=8).targets[0]
-    total = sum(one.contribution for one in every.top)
+    half = nx.explain(toy_model(), image, toy_names(toy_model()), top=4).targets[0]
+    every = (*half.top, *half.bottom)
+    assert len({one.index for one in every}) == 8
+    total = sum(one.contribution for one in every)
     assert total == pytest.approx(scores[first.index] - b[first.index], rel=1e-5)
-    for one in every.top:
+    for one in every:
         np.testing.assert_allclose(one.activation_map, maps[one.index], atol=1e-6)
         assert one.activation == pytest.approx(maps[one.index].mean(), abs=1e-6)
         assert one.above_threshold == pytest.approx((maps[one.index] > 0.471).mean())
@@ -95,16 +97,31 @@ def test_ranking_by_contribution_and_named_only() -> None:
     alphas = [one.alpha for one in by_alpha.targets[0].top]
     assert alphas == sorted(alphas, reverse=True)
     model = toy_model()
-    why = nx.explain(model, photograph(), toy_names(model, named=(1, 4)), named_only=True)
+    why = nx.explain(model, photograph(), toy_names(model, named=(1, 4)), named_only=True, top=4)
     assert {one.index for one in why.targets[0].top} == {1, 4}
+
+
+def test_a_contrast_with_the_answer_itself_is_refused() -> None:
+    best = explain().predictions[0]
+    with pytest.raises(ValueError, match="itself"):
+        explain(versus=best.index)
+
+
+def test_names_may_be_given_as_a_place(tmp_path: Path) -> None:
+    with pytest.raises(nx.ArtifactError, match="nowhere"):
+        nx.explain(toy_model(), photograph(), tmp_path / "nowhere", top=4)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert explain(target=np.int64(2), top=np.int64(2)).targets[0].index == 2
 
 
 def test_several_images_give_a_list() -> None:
     model = toy_model()
     images = [photograph(seed=s) for s in range(3)]
-    several = nx.explain(model, images, toy_names(model))
+    several = nx.explain(model, images, toy_names(model), top=4)
     assert [w.targets[0].score for w in several] == [
-        nx.explain(model, image, toy_names(model)).targets[0].score for image in images
+        nx.explain(model, image, toy_names(model), top=4).targets[0].score for image in images
     ]
 
 
@@ -117,7 +134,7 @@ def test_the_crop_is_what_the_network_saw() -> None:
 def test_names_of_another_layer_are_refused_by_both_names() -> None:
     model = toy_model()
     with pytest.raises(nx.ArtifactError, match=r"'layer4'.*'fire'"):
-        nx.explain(model, photograph(), toy_names(model, layer="layer4"))
+        nx.explain(model, photograph(), toy_names(model, layer="layer4"), top=4)
 
 
 def test_names_of_other_weights_are_refused_by_both_fingerprints() -> None:
@@ -125,28 +142,28 @@ def test_names_of_other_weights_are_refused_by_both_fingerprints() -> None:
     with torch.no_grad():
         other.net.head.bias[0] += 1
     with pytest.raises(nx.ArtifactError, match=r"sha256:\w+….*colour-net has sha256:\w+…"):
-        nx.explain(model, photograph(), toy_names(other))
+        nx.explain(model, photograph(), toy_names(other), top=4)
 
 
 def test_weights_changed_in_place_after_dissection_are_noticed() -> None:
     model = toy_model()
     names = toy_names(model)
-    nx.explain(model, photograph(), names)
+    nx.explain(model, photograph(), names, top=4)
     with torch.no_grad():
         model.net.see.weight[0, 0] = 0.5
     with pytest.raises(nx.ArtifactError, match="dissect this model"):
-        nx.explain(model, photograph(), names)
+        nx.explain(model, photograph(), names, top=4)
 
 
 def test_names_without_a_fingerprint_are_marked_and_must_fit_in_number() -> None:
     model = toy_model()
-    why = nx.explain(model, photograph(), toy_names(model, fingerprint=None, layer=None))
+    why = nx.explain(model, photograph(), toy_names(model, fingerprint=None, layer=None), top=4)
     assert not why.names.verified
     assert any("not verified" in note for note in why.notes)
     short = toy_names(model, fingerprint=None)
     short = dataclasses.replace(short, units=short.units[:5])
     with pytest.raises(nx.ArtifactError, match="5 units.*8"):
-        nx.explain(model, photograph(), short)
+        nx.explain(model, photograph(), short, top=2)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +173,7 @@ def test_names_without_a_fingerprint_are_marked_and_must_fit_in_number() -> None
         ({"target": 6}, "6"),
         ({"target": "street", "versus": "street"}, "same class"),
         ({"top": 0}, "top"),
+        ({"top": 5}, "half of the 8"),
         ({"rank_by": "beta"}, "rank_by"),
     ],
 )
@@ -170,7 +188,7 @@ def test_scores_that_are_not_finite_are_refused(value: float) -> None:
     with torch.no_grad():
         model.net.head.bias[5] = value
     with pytest.raises(ValueError, match="NaN or infinity"):
-        nx.explain(model, photograph(), toy_names(model))
+        nx.explain(model, photograph(), toy_names(model), top=4)
 
 
 def test_an_all_zero_map_is_said() -> None:
@@ -178,7 +196,7 @@ def test_an_all_zero_map_is_said() -> None:
     with torch.no_grad():
         model.net.head.weight[0] = -1
         model.net.head.bias[0] = 100
-    why = nx.explain(model, photograph(), toy_names(model))
+    why = nx.explain(model, photograph(), toy_names(model), top=4)
     assert why.targets[0].zero_map
     assert any("≤ 0 everywhere" in note for note in why.notes)
     assert "no named unit speaks for it" in why.text
@@ -186,7 +204,7 @@ def test_an_all_zero_map_is_said() -> None:
 
 def test_a_black_image_leaves_nothing_to_ablate() -> None:
     model = toy_model()
-    why = nx.explain(model, Image.new("RGB", (40, 40)), toy_names(model))
+    why = nx.explain(model, Image.new("RGB", (40, 40)), toy_names(model), top=4)
     assert why.targets[0].silent_units == 8
     assert why.targets[0].named_contribution_share is None
     assert why.check is not None and why.check.random_score is None
@@ -199,7 +217,7 @@ def test_grey_palette_and_alpha_photographs_are_explained(tmp_path: Path) -> Non
     for mode in ("L", "P", "RGBA", "1", "CMYK"):
         path = tmp_path / f"{mode}.{'tiff' if mode == 'CMYK' else 'png'}"
         photograph().convert(mode).save(path)
-        assert nx.explain(model, path, toy_names(model)).image_name == path.name
+        assert nx.explain(model, path, toy_names(model), top=4).image_name == path.name
 
 
 def test_save_and_load_give_the_same_explanation(tmp_path: Path) -> None:
@@ -292,7 +310,7 @@ def test_the_model_comes_back_as_it_was() -> None:
     model.net.fire.eval()
     before = {name: value.clone() for name, value in model.net.state_dict().items()}
     modes = [m.training for m in model.net.modules()]
-    nx.explain(model, photograph(), toy_names(model))
+    nx.explain(model, photograph(), toy_names(model), top=4)
     assert [m.training for m in model.net.modules()] == modes
     assert all(torch.equal(before[k], v) for k, v in model.net.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in model.net.parameters())

@@ -98,8 +98,9 @@ def test_a_network_without_weights_has_a_home() -> None:
         ({"net": "resnet18"}, "net: expected a torch.nn.Module, got str"),
         (
             {"preprocess": lambda image: image},
-            "preprocess: expected a neuro_explain.Preprocess, got function",
+            "preprocess: expected a neuro_explain.Preprocess, .*got function",
         ),
+        ({"preprocess": None}, "preprocess: expected a neuro_explain.Preprocess, .*got nothing"),
         ({"preprocess": "caffee"}, "preprocess: expected one of .*did you mean 'caffe'"),
         ({"classes": ["a"]}, "classes: Net gives 3 scores, but there are 1 class names"),
         ({"layer": "secnd"}, "Net: layer 'secnd' is not in Net: did you mean second"),

@@ -277,59 +277,59 @@ FLAT = Spread(0.5, 0.5, 0.5)
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, f"Without these five units {FALLS}; {RANDOM}."),
+        ({}, f"Without the five strongest units {FALLS}; {RANDOM}."),
         (
             {"probability_without": 0.9},
-            f"Without these five units p(bookstore) rises from 0.83 to 0.90; {RANDOM}.",
+            f"Without the five strongest units p(bookstore) rises from 0.83 to 0.90; {RANDOM}.",
         ),
         (
-            {"probability_without": 0.8312},
-            f"Without these five units p(bookstore) stays at 0.83; {RANDOM}, so these units matter no more "
+            {"probability_without": 0.8312, "score_without": 7.4},
+            f"Without the five strongest units p(bookstore) stays at 0.83; {RANDOM}, so these units matter no more "
             "here than random ones.",
         ),
         (
-            {"units": (3,), "drawn_units": 1, "probability_without": 0.81},
-            "Without this unit p(bookstore) falls from 0.83 to 0.81; without one random unit that fires here "
+            {"units": (3,), "drawn_units": 1, "probability_without": 0.81, "score_without": 7.0},
+            "Without the strongest unit p(bookstore) falls from 0.83 to 0.81; without one random unit that fires here "
             f"{AVERAGE}, so this unit matters no more here than a random one.",
         ),
         (
             CONTRAST,
-            f"Without these five units the score of “bookstore” falls from 7.50 to 2.25; {SCORES}.",
+            f"Without the five strongest units the score of “bookstore” falls from 7.50 to 2.25; {SCORES}.",
         ),
         (
             {**CONTRAST, "score": -0.5, "score_without": -1.25},
-            f"Without these five units the score of “bookstore” falls from −0.50 to −1.25; {SCORES}.",
+            f"Without the five strongest units the score of “bookstore” falls from −0.50 to −1.25; {SCORES}.",
         ),
         (
             {"units": (3,), "drawn_units": 1},
-            f"Without this unit {FALLS}; without one random unit that fires here {AVERAGE}.",
+            f"Without the strongest unit {FALLS}; without one random unit that fires here {AVERAGE}.",
         ),
         (
             {"firing": 2, "drawn_units": 2, "random_probability": FLAT},
-            f"Without these five units {FALLS}; without the two units that fire here it is 0.50 on average.",
+            f"Without the five strongest units {FALLS}; without the two units that fire here it is 0.50 on average.",
         ),
         (
             {"firing": 1, "drawn_units": 1, "random_probability": FLAT},
-            f"Without these five units {FALLS}; without the only unit that fires here it is 0.50 on average.",
+            f"Without the five strongest units {FALLS}; without the only unit that fires here it is 0.50 on average.",
         ),
         (
             {"silent": (3,)},
-            f"Without these five units {FALLS}; {RANDOM}. One of these five units is silent on this image, "
+            f"Without the five strongest units {FALLS}; {RANDOM}. One of these five units is silent on this image, "
             "so zeroing it changes nothing.",
         ),
         (
             {"silent": (3, 8)},
-            f"Without these five units {FALLS}; {RANDOM}. Two of these five units are silent on this image, "
+            f"Without the five strongest units {FALLS}; {RANDOM}. Two of these five units are silent on this image, "
             "so zeroing them changes nothing.",
         ),
         (
             {**NONE_FIRES, "silent": (3, 1, 4, 8, 5), "probability_without": 0.83},
-            f"Without these five units p(bookstore) stays at 0.83; {NOTHING}. All of these five units are "
+            f"Without the five strongest units p(bookstore) stays at 0.83; {NOTHING}. All of these five units are "
             "silent on this image, so zeroing them changes nothing.",
         ),
         (
             {**NONE_FIRES, "units": (3,), "silent": (3,), "probability_without": 0.83},
-            f"Without this unit p(bookstore) stays at 0.83; {NOTHING}. This unit is silent on this image, so "
+            f"Without the strongest unit p(bookstore) stays at 0.83; {NOTHING}. This unit is silent on this image, so "
             "zeroing it changes nothing.",
         ),
     ],
@@ -368,9 +368,10 @@ def test_small_scores() -> None:
 @given(st.floats(0, 1), st.floats(0, 1), st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)))
 def test_words_agree_with_numbers(before: float, after: float, three: tuple[float, float, float]) -> None:
     low, mean, high = sorted(three)
-    text = check_sentence(
-        check(probability=before, probability_without=after, random_probability=Spread(mean, low, high)), "x"
-    )
+    drawn = Spread(mean, low, high)
+    probabilities = {"probability": before, "probability_without": after, "random_probability": drawn}
+    scores = {"score": before, "score_without": after, "random_score": drawn}
+    text = check_sentence(check(**probabilities, **scores), "x")
     if "falls from" in text:
         assert after < before
     elif "rises from" in text:

@@ -28,7 +28,11 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
         ValueError: no such module or callable; neither a `Model` nor a network came back.
     """
     with _current_folder():
-        made = _callable(name)()
+        function = _callable(name)
+        try:
+            made = function()
+        except Exception as error:  # it is the user's code: whatever it raises, the model cannot be had
+            raise ValueError(f"{name}: the callable raised {type(error).__name__}: {error}") from error
     if isinstance(made, Model):
         loaded = Loaded(
             made.net,
