@@ -1,48 +1,38 @@
-"""The whole road on photographs that are on every machine with scikit-image: names, explanations, pages."""
+"""The whole road, offline: names, explanations and one linked set of pages.
+
+Two worlds: the diorama, which is drawn here and whose truth is known, with the small networks that come with this
+package; and the photographs that scikit-image ships, with EfficientNet-Lite0 and names computed beforehand.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
-
-from dissection.concepts import Concept, Labels
-from dissection.images import read_image
+from dissection.artifact import check_writable
+from neuro_explain.collection import KIND, Member, save_collection
+from neuro_explain.diorama.dataset import Diorama
+from neuro_explain.explain import explain
+from neuro_explain.model import Model
 from neuro_explain.names import dissect, open_concepts, set_names
+from neuro_explain.recipes.diorama_nets import NAMES as DIORAMA_NETS
 from neuro_explain.report import write_report
-from neuro_explain.runs import Failed, explain_to_folders
+from neuro_explain.shipped_names import shipped_names
 from neuro_explain.zoo import load_model
 
+if TYPE_CHECKING:
+    from dissection.result import Dissection
+    from neuro_explain.diorama.scene import Scene
 
-class _Photographs:
-    """Photographs without labels; a `ConceptDataset` for `colors` to work on."""
+CONCEPT_SEED, CONCEPT_SCENES = 7, 1000
+"""The world that names the units, and how many of its scenes."""
 
-    concepts: tuple[Concept, ...] = ()
-    name = "images:scikit-image"
+FRESH_SEED, FRESH_SCENES = 8, 300
+"""The world of the scenes that are explained, and how many are looked through for mistakes."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = paths
-
-    @property
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in self.paths))
-        return f"sha256:{digest.hexdigest()}"
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def image_id(self, index: int) -> str:
-        return self.paths[index].name
-
-    def image(self, index: int) -> Image.Image:
-        return read_image(self.paths[index])
-
-    def labels(self, index: int, size: int) -> Labels:
-        return Labels(np.empty((0, size, size), np.int32), (), frozenset())
-
+EXPLAINED, MISTAKES = 12, 3
 
 # Photographs that come inside scikit-image's package, without a download.
 PHOTOGRAPHS = (
@@ -56,40 +46,152 @@ PHOTOGRAPHS = (
 
 
 def run_demo(
-    out: Path, concepts: Sequence[str], *, model_name: str, weights: str | None = None
+    out: Path,
+    *,
+    model_name: str = DIORAMA_NETS[0],
+    weights: str | None = None,
+    concepts: Sequence[str] = (),
+    command: list[str] | None = None,
 ) -> Iterator[str]:
-    """Dissects the model, explains the photographs, writes the pages into `out`; yields lines to print.
+    """Names the model's units, explains a dozen images, writes the pages into `out`; yields lines to print.
 
     Args:
         out: folder; what an earlier demo left in it is replaced.
-        concepts: specs of concept sets; without any, the colours of the photographs themselves.
-        model_name, weights: as for `load_model`.
+        model_name, weights: as for `load_model`; a network of the diorama explains scenes, any other one the
+            photographs that scikit-image ships.
+        concepts: specs of concept sets to name the units by, in place of the demo's own.
+        command: the command line, for the manifests.
+
+    Raises:
+        ValueError: a model without names of its own, and no concept set to make some.
     """
+    check_writable(out, kind=KIND, overwrite=True)
+    if model_name in DIORAMA_NETS:
+        yield from _scenes(out, model_name, weights, concepts, command)
+    else:
+        yield from _photographs(out, model_name, weights, concepts, command)
+
+
+def _scenes(
+    out: Path, model_name: str, weights: str | None, concepts: Sequence[str], command: list[str] | None
+) -> Iterator[str]:
+    specs = list(concepts) or [f"diorama:{CONCEPT_SEED}:{CONCEPT_SCENES}"]
+    yield (
+        f"This draws a small world, names the units of {model_name} by {' and '.join(specs)}, explains "
+        f"{EXPLAINED} scenes that it has not seen, its mistakes among them, and writes the pages to {out}. "
+        "About half a minute; nothing is downloaded."
+    )
+    model = load_model(model_name, weights=weights)
+    yield f"{model.name}: {model.layer_reason}"
+    names = dissect(model, open_concepts(specs))
+    yield _named(names)
+    scenes, right = choose_scenes(model)
+    members: list[tuple[Member, Path]] = []
+    (out / "scenes").mkdir(parents=True, exist_ok=True)
+    for scene in scenes:
+        name = f"{scene.category.replace(' ', '-')}-{scene.index}"
+        path = out / "scenes" / f"{name}.png"
+        scene.image().save(path)
+        path.with_suffix(".json").write_text(json.dumps(scene.graph(), indent=1) + "\n", encoding="utf-8")
+        members.append((Member(name, label=scene.category), path))
+    intro = (
+        f"Scenes drawn by this program, with their categories known. {model.name} is right on {right} of "
+        f"{FRESH_SCENES} fresh scenes; {len(scenes)} of them are here, mistakes among them. Its units were named by "
+        f"{names.images:,} other scenes."
+    )
+    yield from _explained(out, model, names, members, "Scenes of a small world", intro, command)
+
+
+def choose_scenes(model: Model) -> tuple[list[Scene], int]:
+    """A dozen fresh scenes, mistakes among them, and how many of all fresh ones the model gets right.
+
+    The first mistakes, then the first correct scene of each category, in the order of their numbers.
+    """
+    from tqdm import tqdm
+
+    world = Diorama(FRESH_SEED, FRESH_SCENES)
+    mistakes: list[Scene] = []
+    correct: dict[str, Scene] = {}
+    right = 0
+    for index in tqdm(range(len(world)), desc="looking for mistakes", unit="scene", disable=None, delay=1):
+        scene = world.scene(index)
+        if predicted_class(model, scene) != scene.category:
+            mistakes.append(scene)
+            continue
+        right += 1
+        correct.setdefault(scene.category, scene)
+    shown = mistakes[:MISTAKES]
+    shown += [correct[category] for category in sorted(correct)][: EXPLAINED - len(shown)]
+    return sorted(shown, key=lambda scene: scene.index), right
+
+
+def predicted_class(model: Model, scene: Scene) -> str:
+    """The class with the highest score."""
+    import torch
+
+    from dissection.recording import evaluating
+
+    image = model.preprocess(scene.image())[None].to(model.device, model.dtype)
+    with evaluating(model.net) as net, torch.no_grad():
+        return model.classes[int(net(image).argmax(1))]
+
+
+def _photographs(
+    out: Path, model_name: str, weights: str | None, concepts: Sequence[str], command: list[str] | None
+) -> Iterator[str]:
     import skimage
 
     folder = Path(skimage.__file__).parent / "data"
     photographs = [folder / name for name in PHOTOGRAPHS if (folder / name).is_file()]
     yield (
-        f"This names the units of {model_name} and explains what it sees in {len(photographs)} photographs; "
-        f"pages go to {out}."
+        f"This explains what {model_name} sees in {len(photographs)} photographs that come with scikit-image, and "
+        f"writes the pages to {out}."
     )
     model = load_model(model_name, weights=weights)
     yield f"{model.name}: {model.layer_reason}"
     if concepts:
         dataset = open_concepts(list(concepts))
+        names = dissect(model, dataset)
+        by = ", ".join(set_names(dataset))
     else:
-        yield (
-            "No concept set was given: units are named after the colours of these photographs alone, which shows "
-            "the road and not much more. Try --concepts coco:DIR."
-        )
-        dataset = open_concepts([_Photographs(photographs), "colors"])
-    names = dissect(model, dataset)
-    names.save(out / "dissection", overwrite=True)
-    yield f"{names.named} of {len(names)} units named ({', '.join(set_names(dataset))})"
-    yield f"  {write_report(out / 'dissection')}"
-    pairs = [(image, out / image.stem) for image in photographs]
-    for done in explain_to_folders(model, pairs, names, overwrite=True, options={}):
-        if isinstance(done, Failed):
-            raise done.error
-        yield f"{done.image.name}: {done.explanation.text}"
-        yield f"  {done.page}"
+        names = shipped_names(model_name)
+        by = f"{', '.join(names.concept_sets)}, computed beforehand"
+    yield f"{_named(names)} ({by})"
+    intro = f"Photographs that come with scikit-image. The units of {model.name} were named by {by}."
+    members = [(Member(path.stem), path) for path in photographs]
+    yield from _explained(out, model, names, members, "Photographs", intro, command)
+
+
+def _named(names: Dissection) -> str:
+    return f"{names.named} of {len(names)} units named, {names.distinct} different names"
+
+
+def _explained(
+    out: Path,
+    model: Model,
+    names: Dissection,
+    members: Sequence[tuple[Member, Path]],
+    title: str,
+    intro: str,
+    command: list[str] | None,
+) -> Iterator[str]:
+    """Saves names and explanations, then the pages of all of them; yields the sentences and the index."""
+    from tqdm import tqdm
+
+    names.save(out / "dissection", overwrite=True, command=command)
+    for member, path in tqdm(members, desc="explaining", unit="image", disable=None, delay=1):
+        # Contributions say what happened on this image; alpha alone would be the same for a whole class.
+        explanation = explain(model, path, names, rank_by="contribution")
+        explanation.save(out / member.folder, overwrite=True, command=command)
+        wrong = member.label is not None and explanation.predictions[0].label != member.label
+        yield f"{path.name}: {explanation.text}{f' Wrong: it is a {member.label}.' if wrong else ''}"
+    save_collection(
+        out,
+        title=title,
+        intro=intro,
+        members=[member for member, _ in members],
+        dissection="dissection",
+        overwrite=True,
+        command=command,
+    )
+    yield str(write_report(out))

@@ -19,16 +19,19 @@ from dissection.dissect import dissect as dissect_layer
 from dissection.names import MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
+from neuro_explain.diorama.dataset import open_diorama
 from neuro_explain.model import Model
 
 
 def open_concepts(specs: readers.Spec | Sequence[readers.Spec]) -> ConceptDataset:
     """Opens one concept set, or several as one; see `dissection.readers` for the kinds of spec.
 
+    Besides those, `diorama:SEED:COUNT` is the first COUNT scenes of the diorama's world SEED.
+
     Raises:
         ValueError: an unknown kind, or a broken set.
     """
-    return readers.open_concepts(specs)
+    return readers.open_concepts(specs, more={"diorama": open_diorama})
 
 
 def dissect(

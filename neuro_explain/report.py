@@ -12,10 +12,12 @@ from dissection.artifact import ArtifactError
 def write_report(
     folder: str | os.PathLike[str], *, colors: Literal["perceptual", "paper"] = "perceptual"
 ) -> Path:
-    """Renders `index.html` in the folder of an explanation or a dissection; returns its path.
+    """Renders `index.html` in the folder of an explanation, a dissection or a collection; returns its path.
+
+    With a collection, the pages of its members and of its dissection are rendered too, linked to one another.
 
     Args:
-        folder: of a saved `Explanation` or `Dissection`.
+        folder: of a saved `Explanation` or `Dissection`, or of a collection.
         colors: the colours of the maps at first sight; "paper" is the rainbow of the paper's figures.
 
     Raises:

@@ -21,6 +21,7 @@ from neuro_explain.preprocess import Preprocess
 from neuro_explain.recipes import (
     Loaded,
     ModelEntry,
+    diorama_nets,
     efficientnet_lite0,
     near,
     places365_nets,
@@ -49,7 +50,7 @@ def load_model(
     """A network by name, in eval mode, with all that an explanation of it needs.
 
     Args:
-        name: a torchvision classifier (`resnet18`), `efficientnet-lite0`, `squeezenet-places365`,
+        name: a torchvision classifier (`resnet18`), `diorama-scenes`, `efficientnet-lite0`, `squeezenet-places365`,
             `resnet18-places365` and its like, `timm:NAME`, or `package.module:callable`; see `list_models`.
         weights: a file (safetensors or a state dict of torch), the name of one of torchvision's weights, or
             `"random"` for an untrained network; the name's own weights if not given.
@@ -92,6 +93,7 @@ def list_models() -> list[ModelEntry]:
 
 
 def _entries() -> Iterator[ModelEntry]:
+    yield from diorama_nets.entries()
     yield from efficientnet_lite0.entries()
     yield from squeezenet_places365.entries()
     yield from places365_nets.entries()
@@ -106,6 +108,7 @@ def _loader(name: str) -> _Loader:
     if ":" in name:
         return your_nets.load
     known: dict[str, _Loader] = {
+        **dict.fromkeys(diorama_nets.NAMES, diorama_nets.load),
         efficientnet_lite0.NAME: efficientnet_lite0.load,
         squeezenet_places365.NAME: squeezenet_places365.load,
         **{a + places365_nets.SUFFIX: places365_nets.load for a in places365_nets.ARCHITECTURES},

@@ -37,6 +37,8 @@ SUMMARY = _keys(
     "layer_reason concept_sets"
 )
 CATEGORY = _keys("category units distinct detectors unique_detectors concepts pixels images")
+COLLECTION = _keys("title intro members dissection")
+MEMBER = _keys("folder label note")
 EXPLANATION = _keys("image model names rank_by top named_only predictions targets check text notes")
 PARTS = {
     "image": _keys("name width height crop"),
@@ -160,3 +162,26 @@ def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], whe
                     raise ReportError(f"{where}: unit {unit['unit']}: map {unit['map']} of {len(units)}")
     if facts["check"] is not None:
         need(facts["check"], CHECK, f"{where}: check")
+
+
+def check_collection(facts: Row, where: str) -> None:
+    """The collection has its keys, and lists folders that lie directly inside its own, each once."""
+    need(facts, COLLECTION, where)
+    for key in ("title", "intro"):
+        need_type(facts[key], str, f"{where}: {key}")
+    need_type(facts["members"], list, f"{where}: members")
+    if not facts["members"]:
+        raise ReportError(f"{where}: members: expected at least one, got none; {SEE}")
+    for i, member in enumerate(facts["members"]):
+        need(member, MEMBER, f"{where}: members[{i}]")
+        for key in ("label", "note"):
+            if member[key] is not None:
+                need_type(member[key], str, f"{where}: members[{i}]: {key}")
+    folders = [member["folder"] for member in facts["members"]]
+    folders += [] if facts["dissection"] is None else [facts["dissection"]]
+    for name in folders:
+        need_type(name, str, f"{where}: a folder's name")
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\:\0"):
+            raise ReportError(f"{where}: expected the bare name of a folder beside it, got {name!r}; {SEE}")
+        if folders.count(name) > 1:
+            raise ReportError(f"{where}: the folder {name!r} is listed twice; list each once")

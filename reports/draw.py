@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 COLOURS = 256
+THUMBNAIL_BYTES = 6_000
+_THUMBNAILS = ((320, 70), (320, 50), (280, 40), (224, 35), (160, 30), (96, 20))  # long side, quality
+_MAP_OPACITY, _UNSEEN, _DIMMED = 0.8, (0x0D, 0x0B, 0x10), 0.62  # as page.css shows a large photograph
 
 
 def _oklch_to_rgb(
@@ -93,12 +96,52 @@ def overlay(cells: NDArray[np.float32], colours: str) -> bytes:
     Zero is the first colour and lets the photograph through (not with `paper`, which covers evenly); the
     largest cell is exactly the last colour, opaque. A map without a positive cell is transparent.
     """
+    return _encode(Image.fromarray(_tint(cells, colours)), "PNG")
+
+
+def _tint(cells: NDArray[np.float32], colours: str) -> NDArray[np.uint8]:
+    """Colour and opacity of each cell, `[h, w, 4]`, as `overlay` says."""
     peak = float(cells.max())
     share = np.clip(cells, 0, None) / peak if peak > 0 else np.zeros(cells.shape)
     index = np.rint(share * (COLOURS - 1)).astype(np.intp)
     opacity = np.rint(255.0 if colours == "paper" else 90 + 165 * share) * np.ones(cells.shape) * (peak > 0)
-    pixels = np.dstack([colour_table(colours)[index], opacity.astype(np.uint8)])
-    return _encode(Image.fromarray(pixels), "PNG")
+    return np.dstack([colour_table(colours)[index], opacity.astype(np.uint8)])
+
+
+def thumbnail(
+    photograph: bytes,
+    cells: NDArray[np.float32],
+    colours: str,
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+) -> bytes:
+    """A small photograph with a map over it, as the large one of a page looks: WebP within `THUMBNAIL_BYTES`.
+
+    Args:
+        photograph: an encoded image.
+        cells: the map `[h, w]`; enlarged bilinearly, then coloured.
+        colours: `heat` or `paper`.
+        crop: left, top, right, bottom of the map as shares of the photograph; what lies outside is dimmed.
+    """
+    with Image.open(io.BytesIO(photograph)) as image:
+        whole = image.convert("RGB")
+    made = b""
+    for side, quality in _THUMBNAILS:
+        small = whole.copy()
+        small.thumbnail((side, side))
+        left, top, right, bottom = (
+            round(share * length) for share, length in zip(crop, small.size * 2, strict=True)
+        )
+        size = (max(1, right - left), max(1, bottom - top))
+        values = np.asarray(Image.fromarray(np.clip(cells, 0, None)).resize(size, Image.Resampling.BILINEAR))
+        picture = Image.blend(small, Image.new("RGB", small.size, _UNSEEN), _DIMMED)
+        picture.paste(small.crop((left, top, left + size[0], top + size[1])), (left, top))
+        tint = _tint(values, colours)
+        opacity = np.rint(_MAP_OPACITY * tint[..., 3]).astype(np.uint8)
+        picture.paste(Image.fromarray(tint[..., :3]), (left, top), Image.fromarray(opacity))
+        made = _encode(picture, "WEBP", quality=quality, method=4)
+        if len(made) <= THUMBNAIL_BYTES:
+            break
+    return made
 
 
 def _encode(image: Image.Image, kind: str, **options: int) -> bytes:

@@ -30,6 +30,7 @@ from reports.contract import (
     SCHEMA_VERSION,
     ReportError,
     Row,
+    check_collection,
     check_explanation,
     check_summary,
     need,
@@ -37,12 +38,17 @@ from reports.contract import (
     typed_rows,
 )
 
-Kind = Literal["dissection", "explanation"]
+Kind = Literal["dissection", "explanation", "collection"]
 
-_FACTS: dict[str, str] = {"dissection": "summary.json", "explanation": "explanation.json"}
+_FACTS: dict[str, str] = {
+    "dissection": "summary.json",
+    "explanation": "explanation.json",
+    "collection": "collection.json",
+}
 _NEEDED: dict[str, tuple[str, ...]] = {
     "dissection": ("summary.json", "units.csv", "concepts.csv"),
     "explanation": ("explanation.json", "arrays.npz", "image.webp"),
+    "collection": ("collection.json",),
 }
 
 
@@ -51,9 +57,9 @@ class Artifact:
     """What an artifact folder holds, read and checked.
 
     Attributes:
-        kind: `"dissection"` or `"explanation"`.
+        kind: `"dissection"`, `"explanation"` or `"collection"`.
         manifest: `manifest.json`.
-        facts: `summary.json` or `explanation.json`.
+        facts: `summary.json`, `explanation.json` or `collection.json`.
         tables: the rows of each CSV file, by its stem (`units`, `concepts`, `exemplars`).
         arrays: what the pages use of `arrays.npz`: `signed_map` `[T, h, w]` and `unit_map` `[M, h, w]`.
         photograph: the bytes of `image.webp`, or None.
@@ -92,6 +98,8 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
     arrays: dict[str, NDArray[np.float32]] = {}
     if kind == "dissection":
         check_summary(facts, tables, root)
+    elif kind == "collection":
+        check_collection(facts, str(root / "collection.json"))
     else:
         arrays = _arrays(data["arrays.npz"], ("signed_map", "unit_map"), root / "arrays.npz")
         check_explanation(facts, arrays, str(root / "explanation.json"))
@@ -109,7 +117,7 @@ def _manifest(root: Path) -> Row:
     if not path.is_file():
         raise ReportError(
             f"{root} is not an artifact: it has no manifest.json; expected a folder "
-            "written by a dissection or an explanation (an unfinished run leaves none)"
+            "written by a dissection, an explanation or a collection (an unfinished run leaves none)"
         )
     manifest = _json(path.read_bytes(), str(path))
     version, kind = manifest.get("schema_version"), manifest.get("kind")
@@ -121,7 +129,8 @@ def _manifest(root: Path) -> Row:
             f"{SCHEMA_VERSION}; install a newer neuro-explain"
         )
     if kind not in _FACTS:
-        raise ReportError(f"{path}: expected kind 'dissection' or 'explanation', got {kind!r}")
+        kinds = ", ".join(map(repr, _FACTS))
+        raise ReportError(f"{path}: expected a kind among {kinds}, got {kind!r}")
     need(manifest, MANIFEST, str(path))
     need_type(manifest["files"], dict, f"{path}: files")
     return manifest

@@ -342,3 +342,51 @@ def write_dissection(
             if unit != 5:
                 files[f"exemplars/unit-{unit:05d}.webp"] = strips[unit % len(strips)]
     return save(folder, "dissection", files, **(manifest or {}))
+
+
+ANSWERS = ("kitchen", "bedroom", "street", "garden", "attic")
+
+
+def write_collection(
+    folder: Path,
+    *,
+    labels: Sequence[str | None] = ("kitchen", "kitchen", "street", None),
+    notes: Sequence[str | None] = (),
+    title: str = "A few scenes",
+    intro: str = "What the network sees in them.\n\nAnd why.",
+    names: Sequence[str] = (),
+    dissection: str | None = "dissection",
+    photographs: Sequence[np.ndarray] = (),
+    change: Change | None = None,
+    manifest: dict[str, Any] | None = None,
+    dissection_concepts: Sequence[tuple[str, str]] = CONCEPTS,
+) -> Path:
+    """A collection folder with a member for each label; member i is answered with class i, in turn."""
+    folders = list(names) or [f"scene-{i}" for i in range(len(labels))]
+    for i, name in enumerate(folders):
+        rotated = [*ANSWERS[i % 5 :], *ANSWERS[: i % 5]]
+
+        def named(facts: dict[str, Any], arrays: dict[str, np.ndarray], i: int = i) -> None:
+            facts["image"]["name"] = f"scene-{i}.png"
+            arrays["signed_map"] = np.roll(arrays["signed_map"], i, axis=2)
+            if change is not None:
+                change(facts, arrays)
+
+        photograph = photographs[i % len(photographs)] if photographs else scene(320, 240, seed=i)
+        write_explanation(
+            folder / name, change=named, photograph=photograph, classes=rotated, manifest=manifest
+        )
+    if dissection is not None:
+        write_dissection(folder / dissection, 320, concepts=dissection_concepts, manifest=manifest)
+    notes = [*notes, *[None] * (len(folders) - len(notes))]
+    facts = {
+        "title": title,
+        "intro": intro,
+        "members": [
+            {"folder": name, "label": label, "note": note}
+            for name, label, note in zip(folders, labels, notes, strict=True)
+        ],
+        "dissection": dissection,
+    }
+    files = {"collection.json": json.dumps(facts, ensure_ascii=False).encode()}
+    return save(folder, "collection", files, **(manifest or {}))

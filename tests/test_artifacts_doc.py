@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from artifacts_for_pages import write_dissection, write_explanation
 from PIL import Image
 from probes import Given, MemorySet, giving, random_labels, some_concepts
 
 from dissection.artifact import is_artifact
 from dissection.dissect import dissect
 from dissection.result import KIND, Dissection
+from neuro_explain.collection import KIND as COLLECTION
+from neuro_explain.collection import Member, save_collection
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "artifacts.md"
 
@@ -236,3 +239,35 @@ def test_no_path_of_this_machine_is_kept(folder: Path) -> None:
 def test_json_holds_no_nan(folder: Path) -> None:
     for path in folder.glob("*.json"):
         json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+
+
+def test_a_collection(tmp_path: Path) -> None:
+    text = section("kind `collection`")
+    write_explanation(tmp_path / "cat", with_strips=False)
+    write_dissection(tmp_path / "names", 3, with_exemplars=False)
+    before = {path.name for path in tmp_path.iterdir()}
+    members = [Member("cat", label="tabby", note="a note")]
+    save_collection(tmp_path, title="A set", intro="One cat.", members=members, dissection="names")
+    documented = set(re.findall(r"`([a-z]+\.json)`", text))
+    assert {path.name for path in tmp_path.iterdir()} - before == documented | {"manifest.json"}
+    assert COLLECTION == "collection" and is_artifact(tmp_path)
+
+    facts = json.loads((tmp_path / "collection.json").read_text(encoding="utf-8"))
+    keys = table(text, "`collection.json`")
+    assert list(facts) == list(keys)
+    for key, (type_, _) in keys.items():
+        assert JSON_TYPES[type_](facts[key]), (key, type_, facts[key])
+    braces = re.search(r"`\{([^}]*)\}`", keys["members"][1])
+    assert braces is not None
+    (member,) = facts["members"]
+    assert list(member) == [key.strip() for key in braces[1].split(",")]
+    for key in member:
+        assert f"`{key}` str" in text and type(member[key]) is str
+
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    general = table(section("manifest.json"), "|")
+    assert set(manifest) == set(general)
+    assert f'"{manifest["kind"]}"' in general["kind"][1]
+    assert list(manifest["files"]) == sorted(documented)
+    for key, (type_, _) in general.items():
+        assert JSON_TYPES[type_](manifest[key]), (key, type_)

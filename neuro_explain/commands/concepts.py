@@ -1,0 +1,62 @@
+"""`neuro-explain concepts`: look into concept sets, and hand them on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neuro_explain.commands.options import echo_lines, print_json
+
+
+@click.group()
+def concepts() -> None:
+    """Sets of images with concept labels."""
+
+
+@concepts.command("show")
+@click.argument("specs", nargs=-1, required=True)
+@click.option("--label", help="Show the images that have this label, most pixels first.")
+@click.option("--category", help="Only this category.")
+@click.option("--limit", default=10, help="At most so many images.")
+@click.option("--size", default=112, help="Side in pixels at which labels are counted.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def concepts_show(
+    specs: tuple[str, ...], label: str | None, category: str | None, limit: int, size: int, as_json: bool
+) -> None:
+    """Show what a concept set holds, which images have a label, and what is broken."""
+    from neuro_explain.concept_view import show_concepts
+
+    lines, data = show_concepts(specs, label=label, category=category, limit=limit, size=size)
+    if as_json:
+        print_json(data)
+    else:
+        echo_lines(lines)
+
+
+@concepts.command("export")
+@click.argument("specs", nargs=-1, required=True)
+@click.option(
+    "--as", "layout", required=True, type=click.Choice(["broden", "coco"]), help="The layout to write."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the set.")
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    help="Side in pixels of Broden's label maps; if not given, each image's own, or 112 if it is not square.",
+)
+def concepts_export(specs: tuple[str, ...], layout: str, out: Path, size: int | None) -> None:
+    """Write a concept set as a folder that others read: Broden takes any set, COCO panoptic needs segments."""
+    from dissection.writers import check_new
+    from neuro_explain.concept_export import export_concepts
+    from neuro_explain.names import open_concepts
+
+    if layout == "coco" and size is not None:
+        raise click.UsageError("--size is for --as broden; panoptic labels have the size of their images")
+    check_new(out)  # before the set is read
+    written = export_concepts(open_concepts(list(specs)), out, layout=layout, size=size)  # type: ignore[arg-type]  # click checked the choice
+    click.echo(
+        f"{written.images} images, {written.concepts} concepts in {written.categories} categories; "
+        f"--concepts {layout}:{out} opens them"
+    )
+    click.echo(out)

@@ -1,0 +1,82 @@
+"""`neuro-explain dissect`: name the units of a layer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neuro_explain.commands.options import model_options, open_model, print_json
+from neuro_explain.config import config_option
+
+
+@click.command()
+@model_options
+@click.option(
+    "--concepts", "specs", multiple=True, required=True, help="Concept set; repeat it to join several."
+)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the names and their page."
+)
+@click.option("--overwrite", is_flag=True, help="Replace an artifact that is there.")
+@click.option("--quantile", default=0.005, help="Share of positions in which a unit may be active.")
+@click.option("--min-iou", default=0.05, help="IoU that a name needs.")
+@click.option(
+    "--label-size", default=112, help="Side in pixels of the square on which masks and labels meet."
+)
+@click.option("--exemplars", default=4, help="Example crops per unit.")
+@click.option("--batch-size", default=32, help="Images per forward pass.")
+@click.option("--workers", default=2, help="Threads that read images.")
+@click.option(
+    "--memory", default=1024, help="MiB of maps and labels in memory; more goes to disk, beside --out."
+)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@config_option
+def dissect(
+    specs: tuple[str, ...],
+    out: Path,
+    overwrite: bool,
+    quantile: float,
+    min_iou: float,
+    label_size: int,
+    exemplars: int,
+    batch_size: int,
+    workers: int,
+    memory: int,
+    as_json: bool,
+    **model: Any,
+) -> None:
+    """Name the units of a network's layer: which concept does each detect?"""
+    from dissection.artifact import check_writable
+    from neuro_explain.names import dissect as dissect_model
+    from neuro_explain.names import open_concepts
+    from neuro_explain.report import write_report
+    from neuro_explain.runs import command_line
+
+    check_writable(out, kind="dissection", overwrite=overwrite)
+    opened = open_concepts(list(specs))
+    loaded = open_model(**model)
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    names = dissect_model(
+        loaded,
+        opened,
+        quantile=quantile,
+        label_size=label_size,
+        min_iou=min_iou,
+        exemplars=exemplars,
+        batch_size=batch_size,
+        workers=workers,
+        memory=memory << 20,
+        scratch=out.absolute().parent,
+    )
+    names.save(out, overwrite=overwrite, command=command_line(sys.argv[1:]))
+    page = write_report(out)
+    if as_json:
+        print_json({"folder": str(out), "page": str(page), **names.summary()})
+        return
+    click.echo(
+        f"{names.named} of {len(names)} units named ({names.distinct} different names) from {names.images} images"
+    )
+    click.echo(page)

@@ -1,0 +1,73 @@
+"""What several commands share: the options that name a model, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from neuro_explain.model import Model
+
+
+def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say which network, which layer and where; `open_model` takes their values."""
+    options = [
+        click.option(
+            "--model", required=True, help="A name from `models list`, timm:NAME, or package.module:callable."
+        ),
+        click.option("--weights", help="A weights file, a torchvision weights name, or 'random'."),
+        click.option("--layer", help="Dotted name of the layer whose units explain; automatic if not given."),
+        click.option(
+            "--classes", type=click.Path(path_type=Path), help="Text file with one class name per line."
+        ),
+        click.option(
+            "--preprocess", help="Named preprocessing, where the model's own does not fit the weights."
+        ),
+        click.option("--device", default="cpu", help="Where the network runs: cpu, cuda, cuda:1, mps."),
+        click.option(
+            "--download", is_flag=True, help="Fetch missing weights; nothing is downloaded without this."
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def open_model(
+    model: str,
+    weights: str | None,
+    layer: str | None,
+    classes: Path | None,
+    preprocess: str | None,
+    device: str,
+    download: bool,
+) -> Model:
+    """Loads the model that the options name, and says on the standard error which layer was chosen and why."""
+    from neuro_explain.zoo import load_model
+
+    loaded = load_model(
+        model,
+        weights=weights,
+        layer=layer,
+        classes=classes,
+        preprocess=preprocess,
+        device=device,
+        download=download,
+    )
+    click.echo(f"{loaded.name}: {loaded.layer_reason}", err=True)
+    return loaded
+
+
+def print_json(value: Any) -> None:
+    """One value as JSON, for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def echo_lines(lines: Iterable[str]) -> None:
+    """Lines for people."""
+    for line in lines:
+        click.echo(line)

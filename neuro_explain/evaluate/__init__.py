@@ -1,0 +1,1 @@
+"""Is it true? Measurements of names and explanations against what is known."""

@@ -1,0 +1,135 @@
+"""What every page has around its contents: style and scripts, the policy that lets in only these, provenance.
+
+page = render("dissection.html", artifact, view, place)      # the bytes of one HTML file
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from reports import draw, words
+from reports.place import Place
+from reports.read import Artifact
+
+TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS: Mapping[str, tuple[str, ...]] = {
+    "explanation": ("maps.js", "explanation.js"),
+    "dissection": ("dissection.js",),
+    "collection": ("collection.js",),
+}
+
+
+def render(template: str, artifact: Artifact, view: Mapping[str, Any], place: Place) -> bytes:
+    """The page of an artifact.
+
+    Args:
+        template: name of the template.
+        artifact: what the page shows.
+        view: the template's own variables.
+        place: the pages that this one links to; a page that stands alone carries nothing for links.
+    """
+    in_a_set = artifact.kind == "collection" or place.home is not None
+    style = _joined(["page.css", *(["set.css"] if in_a_set else [])])
+    links = ["links.js"] if place.names is not None else []
+    first, script = _asset("first.js"), _joined([*links, *_SCRIPTS[artifact.kind], "shell.js"])
+    options = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        for name, value in sorted(artifact.manifest["options"].items())
+    }
+    command = artifact.manifest["command"]
+    shell = {
+        "policy": _policy([style], [first, script]),
+        "style": style,
+        "first_script": first,
+        "script": script,
+        "place": place,
+        "environment": _made_with(artifact),
+        "options": options,
+        "command": shlex.join(command) if command else None,
+    }
+    return _environment().get_template(template).render({**view, **shell}).encode("utf-8")
+
+
+def island(value: Any) -> Markup:
+    """JSON that is safe inside a script element: no `<`, `>`, `&` and nothing beyond ASCII remains."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(signed_bar=draw.signed_bar, share_bar=draw.share_bar)
+    return environment
+
+
+@cache
+def _asset(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _joined(names: Iterable[str]) -> Markup:
+    return Markup("\n").join(_asset(name) for name in names)
+
+
+def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
+    """A content security policy that lets in these styles and scripts, `data:` pictures and nothing else."""
+
+    def hashes(texts: Iterable[str]) -> str:
+        digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+        return " ".join(f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests)
+
+    return (
+        f"default-src 'none'; img-src data:; style-src {hashes(styles)}; script-src {hashes(scripts)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _made_with(artifact: Artifact) -> list[tuple[str, Any]]:
+    """What the artifact was made with, as terms and their values."""
+    manifest, facts = artifact.manifest, artifact.facts
+    rows: list[tuple[str, Any]] = [("Model", manifest["model"]), ("Layer", manifest["layer"])]
+    if artifact.kind == "explanation":
+        model = facts["model"]
+        rows += [
+            ("Why this layer", model["layer_reason"]),
+            ("Origin of the weights", model["origin"]),
+            ("Licence of the weights", model["licence"]),
+            ("Names from", facts["names"]["source"]),
+            ("Names belong to these weights", "yes" if facts["names"]["verified"] else "not verified"),
+            *_naming(facts["names"]),
+        ]
+    elif artifact.kind == "dissection":
+        rows += [("Why this layer", facts["layer_reason"]), *_naming(facts)]
+    rows.append(("Weights fingerprint", manifest["weights_fingerprint"] or "none"))
+    if artifact.kind != "collection":  # its members have their own
+        rows.append(("Data fingerprint", manifest["data_fingerprint"] or "none"))
+        rows.append(("Seed", str(manifest["seed"])))
+    versions = ", ".join(f"{name} {number}" for name, number in sorted(manifest["versions"].items()))
+    return [*rows, ("Made", manifest["created"]), ("Versions", versions)]
+
+
+def _naming(names: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("Concept sets", ", ".join(names["concept_sets"]) or "none"),
+        ("Quantile q", words.plain(names["quantile"])),
+        ("Smallest IoU of a name", words.plain(names["min_iou"])),
+    ]
