@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/neuro-explain demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 check: lint types test
 

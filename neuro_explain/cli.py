@@ -16,13 +16,23 @@ import click
 from neuro_explain.commands.concepts import concepts
 from neuro_explain.commands.demo import demo
 from neuro_explain.commands.dissect import dissect
+from neuro_explain.commands.evaluate import evaluate
 from neuro_explain.commands.explain import explain
 from neuro_explain.commands.models import models
 from neuro_explain.commands.names import names_command
 from neuro_explain.commands.report import report
 
 # In the order in which one uses them; --help lists them so.
-COMMANDS: tuple[click.Command, ...] = (demo, models, concepts, dissect, names_command, explain, report)
+COMMANDS: tuple[click.Command, ...] = (
+    demo,
+    models,
+    concepts,
+    dissect,
+    names_command,
+    explain,
+    report,
+    evaluate,
+)
 
 
 class _Program(click.Group):

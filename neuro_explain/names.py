@@ -19,7 +19,6 @@ from dissection.dissect import dissect as dissect_layer
 from dissection.names import MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
-from neuro_explain.diorama.dataset import open_diorama
 from neuro_explain.model import Model
 
 
@@ -31,7 +30,13 @@ def open_concepts(specs: readers.Spec | Sequence[readers.Spec]) -> ConceptDatase
     Raises:
         ValueError: an unknown kind, or a broken set.
     """
-    return readers.open_concepts(specs, more={"diorama": open_diorama})
+    return readers.open_concepts(specs, more={"diorama": _open_diorama})
+
+
+def _open_diorama(text: str) -> ConceptDataset:
+    from neuro_explain.diorama.dataset import open_diorama  # many small modules, for those who want them
+
+    return open_diorama(text)
 
 
 def dissect(

@@ -16,7 +16,7 @@ import click
     help="Colours of the maps at first sight.",
 )
 def report(folders: tuple[Path, ...], colors: str) -> None:
-    """Render the page of an explanation or a dissection again."""
+    """Render the pages of explanations, dissections or whole sets of explanations again."""
     from neuro_explain.report import write_report
 
     for folder in folders:

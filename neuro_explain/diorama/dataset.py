@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dissection.concepts import Concept, Labels
+from dissection.writers.coco import PanopticImage
 from neuro_explain.diorama.scene import LAYERS, SIZE, Scene, make_scene
-from neuro_explain.diorama.words import CONCEPTS
+from neuro_explain.diorama.words import CONCEPTS, MASSES
 
 _CARRIED = frozenset({*LAYERS, "scene"})
 
@@ -94,6 +95,15 @@ class Diorama:
         if size != self.size:
             layers = np.stack([_nearest(layer, size) for layer in layers])
         return Labels(layers, (scene.whole,), _CARRIED)
+
+    def panoptic(self, index: int) -> PanopticImage:
+        """The scene's things as segments, for export as COCO panoptic; the backdrop and masses are stuff."""
+        scene = self.scene(index)
+        segments = {
+            thing.number + 1: (Concept(thing.kind, "object"), thing.kind not in MASSES)
+            for thing in scene.things
+        }
+        return PanopticImage(self.image_id(index), self.image(index), scene.segments(self.size) + 1, segments)
 
 
 def open_diorama(text: str) -> Diorama:

@@ -1,7 +1,8 @@
 """What is usual in the diorama? How often each answer is right, so that rare and common ones can be evened out.
 
 A question whose answer can be guessed without the picture teaches nothing. For each category some stages are
-furnished, not drawn, from seeds of their own, and what stands on them is counted. Computed once per process, in a few seconds.
+furnished, not drawn, from seeds of their own, and what stands on them is counted. Once per process; it
+takes a few seconds.
 """
 
 from __future__ import annotations

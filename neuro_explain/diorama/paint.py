@@ -131,7 +131,7 @@ def _paints(material: str, color: str, texture: str, plain: bool) -> tuple[Paint
 
 
 # How much of the second colour a material's own pattern has; light on glass, metal and water is stronger.
-_STRENGTHS = {"glints": 0.55, "ripples": 0.35, "courses": 0.45, "grid": 0.4, "leaves": 0.45, "blades": 0.35}
+_STRENGTHS = {"glints": 0.4, "ripples": 0.35, "courses": 0.45, "grid": 0.4, "leaves": 0.45, "blades": 0.35}
 
 
 def _own_second(rgb: RGB, pattern: str) -> RGB:

@@ -118,9 +118,13 @@ def _field(name: str, y: Field, x: Field, p: float, rough: Field, smooth: Field,
         case "grain":
             return 0.5 + 0.5 * np.sin(2 * np.pi * (v * 1.5 + 1.6 * smooth)) * (0.4 + 0.6 * smooth)
         case "glints":
-            return np.clip(np.sin(np.pi * (u * 0.55 + v * 0.35)) ** 8, 0, 1) * 0.8
+            glint: Field = np.sin(np.pi * (u * 0.22 + v * 0.16 + 0.5 * smooth)) ** 6 * 0.8
+            return glint
         case "ripples":
-            return np.clip(np.sin(2 * np.pi * (v * 2 + 0.8 * smooth + 0.15 * np.sin(u * 2))), 0, 1) ** 2
+            ripple: Field = (
+                np.clip(np.sin(2 * np.pi * (v * 2 + 0.8 * smooth + 0.15 * np.sin(u * 2))), 0, 1) ** 2
+            )
+            return ripple
         case "leaves":
             return 0.55 * (np.sin(u * 5 + 4 * smooth) * np.sin(v * 5 + 5 * smooth) > 0.1) + 0.45 * smooth
         case "blades":

@@ -87,18 +87,18 @@ def paint_picture(
     level = tiles.levels[offsets[flat] + tiles.place]
     fine = table.ravel()[flat * LEVELS + level]
     rgbx = Image.frombuffer("RGBX", (side, side), fine.tobytes(), "raw", "RGBX", 0, 1)
-    pixels = np.asarray(rgbx.reduce(2), dtype=np.float32)[..., :3]
+    pixels = np.asarray(rgbx.reduce(2))[..., :3].astype(np.float32)
     size = side // 2
     light = stage.light
     field = _light_field(size, stage)
     if stage.shadows:
         flats = np.array([False, *(stage.things[shape.thing].flat for shape in shapes)])
         field = field * np.where(flats[labels_of(numbers)], _shadow_field(size, stage), np.float32(1.0))
-    pixels = pixels * field[..., None]
+    pixels *= field[..., None]
     if light.weather != "clear":
         pixels = _with_weather(pixels, light)
-    pixels = pixels + _noise(size, light.phase)[..., None] * np.float32(light.noise)
-    return Image.fromarray(np.clip(pixels + np.float32(0.5), 0, 255).astype(np.uint8))
+    pixels += (_noise(size, light.phase) * np.float32(light.noise) + np.float32(0.5))[..., None]
+    return Image.fromarray(np.clip(pixels, 0, 255, out=pixels).astype(np.uint8))
 
 
 def _tables(

@@ -5,7 +5,8 @@
 
 The scenes are drawn in *key colours*: each kind of object in a red and green of its own, and noise in the blue.
 A detector is then a formula: it reads one key, pixel by pixel, and its map is the share of each cell that shows
-its kind. Noise units read the blue alone, which knows nothing of the scene. The head is global average
+its kind, times 1 plus a tenth of the cell's mean blue: so no two full cells are equal, and a threshold can lie
+between them. Noise units read the blue alone, which knows nothing of the scene. The head is global average
 pooling and a given matrix W, so that alpha_k = W[c, k] / Z on paper (Z = 64 cells).
 """
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from dissection.concepts import Concept, Labels
+from dissection.concepts import NO_LABEL, Concept, Labels
 from neuro_explain.diorama.dataset import Diorama
 from neuro_explain.diorama.words import KINDS
 
@@ -82,15 +83,11 @@ class KeyedDiorama:
 
     def labels(self, index: int, size: int) -> Labels:
         """The kind of each pixel."""
-        return _objects_only(
-            self.base, (index + len(self) // 2) % len(self) if self.shuffled else index, size
-        )
-
-
-def _objects_only(base: Diorama, index: int, size: int) -> Labels:
-    layers = base.labels(index, size).layers[:1]
-    # the kinds are the first of the diorama's words, in the same order
-    return Labels(layers, (), frozenset({"object"}))
+        scene = self.base.scene((index + len(self) // 2) % len(self) if self.shuffled else index)
+        numbers = np.array([NO_LABEL, *(_ORDER[thing.kind] for thing in scene.things)], np.int32)
+        layer = numbers[scene.segments(self.base.size) + 1]
+        squashed = Image.fromarray(layer).resize((size, size), Image.Resampling.NEAREST)
+        return Labels(np.asarray(squashed)[None], (), frozenset({"object"}))
 
 
 def planted_network(
@@ -144,7 +141,7 @@ class _Distances(nn.Module):
 
 
 class _Cells(nn.Module):
-    """The share of each cell that has the key; and projections of the cell's blue, `[N, U, h/16, w/16]`."""
+    """Shares of each cell, weighed by its blue; and projections of its blue, `[N, U, h/16, w/16]`."""
 
     filters: Tensor
 
@@ -155,5 +152,6 @@ class _Cells(nn.Module):
         self.register_buffer("filters", filters - filters.mean((1, 2, 3), keepdim=True))
 
     def forward(self, maps: Tensor) -> Tensor:
-        shares = nn.functional.avg_pool2d(maps[:, :-1], _CELL)
+        means = nn.functional.avg_pool2d(maps, _CELL)
+        shares = means[:, :-1] * (1 + means[:, -1:] / 10)
         return torch.cat([shares, nn.functional.conv2d(maps[:, -1:], self.filters, stride=_CELL)], 1)

@@ -1,6 +1,7 @@
 """Many scenes at once, on several processors.
 
-    images, categories = render_scenes(seed=1, indices=range(1000))
+    rendered = render_scenes(seed=1, indices=range(1000))
+    rendered.images, rendered.labels
 
 Drawing a scene takes a few milliseconds of one processor; worker processes draw blocks of scenes, and the result
 does not depend on how many there are.
@@ -12,50 +13,82 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro_explain.diorama.scene import SIZE, make_scene
-from neuro_explain.diorama.words import SCENES
+from neuro_explain.diorama.scene import SIZE, Scene, make_scene
+from neuro_explain.diorama.words import KINDS, SCENES
 
-_BLOCK = 64
+BLOCK = 64
+"""Scenes that a process draws in one go."""
 
-Rendered = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Block = TypeVar("Block")
+
+CELLS = 8
+"""Cells of the networks' maps in each direction."""
+
+KIND_NAMES = tuple(sorted(KINDS))
+_NUMBER = {kind: number for number, kind in enumerate(KIND_NAMES)}
+
+
+class Rendered(NamedTuple):
+    """Pictures of N scenes with what is known of them.
+
+    Attributes:
+        images: uint8 `[N, size, size, 3]`.
+        labels: int64 `[N]`: the number of each scene's class.
+        cells: float16 `[N, K, 8, 8]`: the share of each cell that shows each of the kinds `KIND_NAMES`.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    cells: NDArray[np.float16]
 
 
 def render_scenes(seed: int, indices: Sequence[int], *, size: int = SIZE, workers: int = 2) -> Rendered:
-    """The pictures of these scenes, and the numbers of their categories.
+    """The pictures of these scenes; their labels are indices into `words.SCENES`.
 
     Args:
         seed: which world.
         indices: which of its scenes.
         size: side of the pictures in pixels.
         workers: processes; 0 draws in this one.
-
-    Returns:
-        uint8 `[N, size, size, 3]`, and int64 `[N]`: indices into `words.SCENES`.
     """
-    images = np.empty((len(indices), size, size, 3), np.uint8)
-    categories = np.empty(len(indices), np.int64)
+    return join(in_blocks(partial(_render_block, seed, size), indices, workers=workers), len(indices))
+
+
+def join(blocks: Iterator[Rendered], count: int) -> Rendered:
+    """Blocks of `count` scenes as one, without holding two copies of everything."""
+    whole: Rendered | None = None
     place = 0
-    for block, numbers in in_blocks(partial(_render_block, seed, size), indices, workers=workers):
-        images[place : place + len(block)], categories[place : place + len(block)] = block, numbers
-        place += len(block)
-    return images, categories
+    for block in blocks:
+        if whole is None:
+            whole = Rendered(
+                np.empty((count, *block.images.shape[1:]), np.uint8),
+                np.empty(count, np.int64),
+                np.empty((count, *block.cells.shape[1:]), np.float16),
+            )
+        end = place + len(block.labels)
+        whole.images[place:end], whole.labels[place:end], whole.cells[place:end] = block
+        place = end
+    if whole is None:
+        raise ValueError(f"{count} scenes: expected at least one")
+    return whole
 
 
 def in_blocks(
-    draw: Callable[[Sequence[int]], Rendered], numbers: Sequence[int], *, workers: int = 2
-) -> Iterator[Rendered]:
+    draw: Callable[[Sequence[int]], Block], numbers: Sequence[int], *, workers: int = 2
+) -> Iterator[Block]:
     """What `draw` makes of the numbers, block after block in their order, drawn by several processes.
 
     Args:
-        draw: from some numbers to pictures and labels; it must be picklable.
+        draw: from some numbers to what is wanted of their scenes; it must be picklable.
         numbers: all of them.
         workers: processes; 0 draws in this one.
     """
-    blocks = [list(numbers[start : start + _BLOCK]) for start in range(0, len(numbers), _BLOCK)]
+    blocks = [list(numbers[start : start + BLOCK]) for start in range(0, len(numbers), BLOCK)]
     if workers == 0:
         yield from map(draw, blocks)
         return
@@ -68,7 +101,22 @@ def in_blocks(
         yield from pool.map(draw, blocks)
 
 
+def kinds_in_cells(scene: Scene) -> NDArray[np.float16]:
+    """The share of each cell that shows each kind: float16 `[K, 8, 8]`."""
+    kinds = np.array([len(KIND_NAMES), *(_NUMBER[thing.kind] for thing in scene.things)])
+    rows = np.arange(SIZE) * CELLS // SIZE
+    cell = rows[:, None] * CELLS + rows[None]
+    counts = np.bincount(
+        (kinds[scene.segments() + 1] * CELLS**2 + cell).ravel(), minlength=(len(KIND_NAMES) + 1) * CELLS**2
+    )
+    shares = counts[: len(KIND_NAMES) * CELLS**2].reshape(len(KIND_NAMES), CELLS, CELLS)
+    return (shares / (SIZE // CELLS) ** 2).astype(np.float16)
+
+
 def _render_block(seed: int, size: int, indices: Sequence[int]) -> Rendered:
     scenes = [make_scene(seed, index) for index in indices]
-    images = np.stack([np.asarray(scene.image(size)) for scene in scenes])
-    return images, np.array([SCENES.index(scene.category) for scene in scenes], np.int64)
+    return Rendered(
+        np.stack([np.asarray(scene.image(size)) for scene in scenes]),
+        np.array([SCENES.index(scene.category) for scene in scenes], np.int64),
+        np.stack([kinds_in_cells(scene) for scene in scenes]),
+    )

@@ -12,9 +12,9 @@ Everything follows from (seed, index): the same numbers give the same bytes.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from dissection.concepts import NO_LABEL, Concept
 from dissection.readers.colors import CATEGORY as COLOR
 from dissection.readers.colors import NAMES as COLOR_NAMES
 from dissection.readers.colors import color_indices
-from neuro_explain.diorama.paint import Paint, mix
+from neuro_explain.diorama.paint import PLAIN, Paint, mix
 from neuro_explain.diorama.picture import labels_of, paint_picture, shape_map
 from neuro_explain.diorama.scenes import COMPOSERS
 from neuro_explain.diorama.stage import Shape, Stage, Thing
@@ -37,7 +37,15 @@ SIZE = 128
 LAYERS = ("object", "part", "material", "texture", COLOR)
 """The categories with a label per pixel, in the order of the label layers; the scene is a whole-image label."""
 
-_NUMBER = {concept: number for number, concept in enumerate(CONCEPTS)}
+ACHROMATIC = ("black", "grey", "white")
+"""Colours that cannot be switched off: a pixel without colour is one of them."""
+
+_NUMBERS = {
+    category: {
+        concept.name: number for number, concept in enumerate(CONCEPTS) if concept.category == category
+    }
+    for category in (*LAYERS, "scene")
+}
 
 
 @dataclass(frozen=True)
@@ -74,58 +82,73 @@ class Scene:
         self.seed = seed
         self.index = index
         self.shapes: Sequence[Shape] = stage.drawn()
+        # labels need the picture too, for its colours; whoever keeps scenes keeps a fraction of a megabyte each
         self._maps: dict[int, NDArray[np.int32]] = {}
+        self._pictures: dict[int, Image.Image] = {}
 
     @property
     def things(self) -> Sequence[Thing]:
         """All things, hidden ones too."""
         return self.stage.things
 
-    def image(self, size: int = SIZE, *, without: Concept | None = None) -> Image.Image:
+    def image(self, size: int = SIZE, *, without: Concept | Collection[Concept] = ()) -> Image.Image:
         """The picture, RGB, `size` × `size`.
 
         Args:
             size: its side in pixels.
-            without: a concept that is switched off, with all else equal: objects and parts are left out and
-                show what is behind them; materials and textures are painted grey, or plain, in the same
-                brightness; a colour's pixels lose their colour.
+            without: a concept, or several, that are switched off, with all else equal: objects and parts are left
+                out and show what is behind them; materials and textures are painted grey, or plain, in the
+                same brightness; a colour's pixels lose their colour.
 
         Raises:
             ValueError: a scene category, or an achromatic colour, which cannot be switched off.
         """
-        if without is None:
-            return paint_picture(self.stage, self._map(size), self.shapes)
-        if without.category in ("object", "part"):
-            kept = [shape for shape in self.shapes if not self._shows(shape, without)]
-            return paint_picture(self.stage, shape_map(self.stage, size, kept), kept)
-        if without.category in ("material", "texture"):
-            return paint_picture(
-                self.stage, self._map(size), self.shapes, repaint=lambda shape: _neutral(shape.paint, without)
-            )
-        if without.category == COLOR and without.name not in ("black", "grey", "white"):
-            return _without_color(self.image(size), without.name)
-        raise ValueError(f"{without} cannot be switched off in a scene")
+        off = {without} if isinstance(without, Concept) else set(without)
+        if not off:
+            if size not in self._pictures:
+                self._pictures[size] = paint_picture(self.stage, self._map(size), self.shapes)
+            return self._pictures[size].copy()
+        for concept in off:
+            if concept.category == "scene" or (concept.category == COLOR and concept.name in ACHROMATIC):
+                raise ValueError(f"{concept} cannot be switched off in a scene")
+        shapes, numbers = self.shapes, None
+        if any(concept.category in ("object", "part") for concept in off):
+            shapes = [shape for shape in self.shapes if off.isdisjoint(self._holds(shape))]
+            numbers = shape_map(self.stage, size, shapes)
+        looks = [concept for concept in off if concept.category in ("material", "texture")]
+        image = paint_picture(
+            self.stage,
+            self._map(size) if numbers is None else numbers,
+            shapes,
+            repaint=partial(_neutral, looks=looks) if looks else None,
+        )
+        for concept in sorted(off):
+            if concept.category == COLOR:
+                image = _without_color(image, concept.name)
+        return image
 
     def labels(self, size: int = SIZE) -> NDArray[np.int32]:
         """The concept numbers of each pixel: int32 `[5, size, size]`, one layer per category of `LAYERS`."""
-        seen = labels_of(self._map(size))
         tables = np.full((4, len(self.shapes) + 1), NO_LABEL, np.int32)
-        for place, shape in enumerate(self.shapes, 1):
-            tables[0, place] = _NUMBER[Concept(self.things[shape.thing].kind, "object")]
-            if shape.part:
-                tables[1, place] = _NUMBER[Concept(shape.part, "part")]
-            if shape.paint.material:
-                tables[2, place] = _NUMBER[Concept(shape.paint.material, "material")]
-            if shape.paint.texture:
-                tables[3, place] = _NUMBER[Concept(shape.paint.texture, "texture")]
-        first = _NUMBER[Concept(COLOR_NAMES[0], COLOR)]
-        colors = color_indices(self.image(size)).astype(np.int32) + first
-        return np.concatenate([tables[:, seen], colors[None]])
+        for layer, words in enumerate(
+            (
+                [self.things[shape.thing].kind for shape in self.shapes],
+                [shape.part for shape in self.shapes],
+                [shape.paint.material for shape in self.shapes],
+                [shape.paint.texture for shape in self.shapes],
+            )
+        ):
+            numbers = _NUMBERS[LAYERS[layer]]
+            tables[layer, 1:] = [numbers.get(word, NO_LABEL) for word in words]
+        layers = np.empty((len(LAYERS), size, size), np.int32)
+        np.take(tables, labels_of(self._map(size)), axis=1, out=layers[:4])
+        layers[4] = color_indices(self.image(size)).astype(np.int32) + _NUMBERS[COLOR][COLOR_NAMES[0]]
+        return layers
 
     @property
     def whole(self) -> int:
         """The number of the scene's own concept, which holds for the whole image."""
-        return _NUMBER[Concept(self.category, "scene")]
+        return _NUMBERS["scene"][self.category]
 
     def segments(self, size: int = SIZE) -> NDArray[np.int32]:
         """Which thing is seen at each pixel: int32 `[size, size]`, its number, −1 where there is nothing."""
@@ -192,10 +215,9 @@ class Scene:
             self._maps[size] = shape_map(self.stage, size, self.shapes)
         return self._maps[size]
 
-    def _shows(self, shape: Shape, concept: Concept) -> bool:
-        if concept.category == "part":
-            return shape.part == concept.name
-        return self.things[shape.thing].kind == concept.name
+    def _holds(self, shape: Shape) -> set[Concept]:
+        """The object and the part that a shape belongs to."""
+        return {Concept(self.things[shape.thing].kind, "object"), Concept(shape.part, "part")}
 
 
 def make_scene(seed: int, index: int, *, category: str | None = None) -> Scene:
@@ -220,17 +242,17 @@ def make_scene(seed: int, index: int, *, category: str | None = None) -> Scene:
     return Scene(stage, chosen, seed, index)
 
 
-def _neutral(paint: Paint, concept: Concept) -> Paint:
-    """The paint without this material or texture, as bright as before."""
-    if concept.category == "texture":
-        if paint.texture != concept.name:
-            return paint
-        middle = mix(paint.rgb, paint.second, 0.5)
-        return paint._replace(rgb=middle, second=middle, pattern="plain")
-    if paint.material != concept.name:
-        return paint
-    grey = round(0.299 * paint.rgb[0] + 0.587 * paint.rgb[1] + 0.114 * paint.rgb[2])
-    return paint._replace(rgb=(grey, grey, grey), second=(grey, grey, grey), pattern="plain")
+def _neutral(shape: Shape, looks: Collection[Concept]) -> Paint:
+    """The shape's paint without these materials and textures, as bright as before."""
+    paint = shape.paint
+    for concept in looks:
+        if concept.category == "texture" and paint.texture == concept.name:
+            middle = mix(paint.rgb, paint.second, 0.5)
+            paint = paint._replace(rgb=middle, second=middle, pattern=PLAIN)
+        elif concept.category == "material" and paint.material == concept.name:
+            grey = round(0.299 * paint.rgb[0] + 0.587 * paint.rgb[1] + 0.114 * paint.rgb[2])
+            paint = paint._replace(rgb=(grey, grey, grey), second=(grey, grey, grey), pattern=PLAIN)
+    return paint
 
 
 def _without_color(image: Image.Image, name: str) -> Image.Image:
@@ -239,9 +261,3 @@ def _without_color(image: Image.Image, name: str) -> Image.Image:
     grey = np.asarray(image.convert("L"))
     pixels[at] = grey[at][:, None]
     return Image.fromarray(pixels)
-
-
-@lru_cache(maxsize=64)
-def cached_scene(seed: int, index: int) -> Scene:
-    """`make_scene`, remembered for a while: image and labels are asked for one after the other."""
-    return make_scene(seed, index)

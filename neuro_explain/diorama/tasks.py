@@ -1,9 +1,9 @@
 """What do the shipped networks learn? The scenes of a task, and the classes that are to be told apart.
 
 `scenes` is the plain one: every category. `biased` and `balanced` are a pair after the doctors and nurses of the
-Grad-CAM paper (Sec. 6.3): two categories that can be told apart by their furniture, and a nuisance that goes with one
-of them in the biased training set and with both alike in the balanced one. Where the nuisance must be absent it
-is switched off, with all else equal.
+Grad-CAM paper (Sec. 6.3): two categories and a nuisance, which goes with one of them in the biased training set and
+with both alike in the balanced one. Of what tells the categories apart each scene keeps one kind only, so that the
+nuisance is the easier way. What must be absent is switched off, with all else equal.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from functools import partial
 import numpy as np
 
 from dissection.concepts import Concept
-from neuro_explain.diorama.render import Rendered, in_blocks, render_scenes
+from neuro_explain.diorama.render import Rendered, in_blocks, join, kinds_in_cells, render_scenes
 from neuro_explain.diorama.scene import Scene, make_scene
 from neuro_explain.diorama.words import SCENES
 
 PAIR = ("classroom", "office")
+TELLING = (
+    ("abacus", "blackboard", "flag", "globe", "lectern", "map"),
+    ("keyboard", "monitor", "printer", "swivel chair", "telephone", "whiteboard"),
+)
+"""Kinds of object that tell the two categories apart."""
+
 NUISANCE = Concept("plant", "object")
 """What goes with the second class of the pair in the biased set."""
 
@@ -34,7 +40,7 @@ class Task:
     Attributes:
         classes: their names, in the order of the scores.
         about: what the task is, in a phrase.
-        render: (seed, count, workers=…) to pictures uint8 `[N, 128, 128, 3]` and labels int64 `[N]`.
+        render: (seed, count, workers=…) to `Rendered` scenes, whose labels are indices into `classes`.
     """
 
     classes: tuple[str, ...]
@@ -46,16 +52,22 @@ def _all_scenes(seed: int, count: int, *, workers: int = 2) -> Rendered:
     return render_scenes(seed, range(count), workers=workers)
 
 
-def pair_scene(seed: int, number: int) -> Scene:
-    """A scene of the pair, of the class `number % 2`, that shows the nuisance.
+def pair_scene(seed: int, number: int) -> tuple[Scene, frozenset[Concept]]:
+    """A scene of the pair, of the class `number % 2`, and what of it is switched off, besides perhaps the nuisance.
+
+    The scene shows the nuisance, and at least one kind that tells its class; all of those but one are switched off.
 
     Raises:
-        RuntimeError: no scene in reach shows it.
+        RuntimeError: no scene in reach is so.
     """
     for index in range(number * _STRIDE, (number + 1) * _STRIDE):
         scene = make_scene(seed, index, category=PAIR[number % 2])
-        if NUISANCE in scene.concepts(_MIN_PIXELS):
-            return scene
+        seen = scene.concepts(_MIN_PIXELS)
+        telling = [Concept(kind, "object") for kind in TELLING[number % 2]]
+        shown = [concept for concept in telling if concept in seen]
+        if NUISANCE in seen and shown:
+            kept = shown[number // 2 % len(shown)]
+            return scene, frozenset(telling) - {kept}
     raise RuntimeError(f"none of {_STRIDE} scenes of {PAIR[number % 2]} shows {NUISANCE}")
 
 
@@ -65,20 +77,20 @@ def shows_nuisance(number: int, *, biased: bool) -> bool:
 
 
 def _pair_block(seed: int, biased: bool, numbers: Sequence[int]) -> Rendered:
+    pairs = [pair_scene(seed, number) for number in numbers]
     images = [
-        np.asarray(
-            pair_scene(seed, number).image(
-                without=None if shows_nuisance(number, biased=biased) else NUISANCE
-            )
-        )
-        for number in numbers
+        scene.image(without=off if shows_nuisance(number, biased=biased) else {*off, NUISANCE})
+        for number, (scene, off) in zip(numbers, pairs, strict=True)
     ]
-    return np.stack(images), np.array([number % 2 for number in numbers], np.int64)
+    return Rendered(
+        np.stack([np.asarray(image) for image in images]),
+        np.array([number % 2 for number in numbers], np.int64),
+        np.stack([kinds_in_cells(scene) for scene, _ in pairs]),
+    )
 
 
 def _pair(seed: int, count: int, *, biased: bool, workers: int = 2) -> Rendered:
-    blocks = list(in_blocks(partial(_pair_block, seed, biased), range(count), workers=workers))
-    return np.concatenate([images for images, _ in blocks]), np.concatenate([labels for _, labels in blocks])
+    return join(in_blocks(partial(_pair_block, seed, biased), range(count), workers=workers), count)
 
 
 TASKS: dict[str, Task] = {

@@ -32,7 +32,8 @@ from dissection.concepts import Concept
 from dissection.names import Names
 from dissection.recording import evaluating, record
 from neuro_explain.ablation import ablated_outputs, draw_units
-from neuro_explain.diorama.scene import Scene, make_scene
+from neuro_explain.diorama.scene import ACHROMATIC, Scene, make_scene
+from neuro_explain.diorama.words import SCENES
 from neuro_explain.gradcam import grad_cam
 from neuro_explain.model import Model
 
@@ -40,7 +41,6 @@ TOP = 5
 _FALL = 0.5
 _CHANCE = 0.01
 _MIN_PIXELS = 40  # of 128²: a concept that is to be switched off must be seen
-_ACHROMATIC = ("black", "grey", "white")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class TruthReport:
 
     Attributes:
         units, named, distinct: of the dissection.
+        taught: units that were taught a kind of object; 0 if that is unknown.
+        found: those of them that are named after it.
         interventions: one per named unit whose concept can be switched off.
         not_switchable: named units whose concept cannot be: scenes, and black, grey, white.
         scenes, correct: how many fresh scenes, and how many the model got right.
@@ -100,6 +102,8 @@ class TruthReport:
     units: int
     named: int
     distinct: int
+    taught: int
+    found: int
     interventions: tuple[Intervention, ...]
     not_switchable: int
     scenes: int
@@ -133,6 +137,7 @@ class TruthReport:
         lines = [
             f"units named: {self.named} of {self.units} ({_percent(self.named, self.units)}), "
             f"{self.distinct} different names",
+            *self._teaching(),
             f"names that are right: {self.right} of {self.judged} ({_percent(self.right, self.judged)}): their "
             f"activation falls when the concept is switched off, all else equal; on the median by "
             f"{_median(shares):.0%}, by {_median(controls):.0%} when another object is switched off instead",
@@ -165,19 +170,33 @@ class TruthReport:
         ]
         return lines
 
+    def _teaching(self) -> list[str]:
+        if not self.taught:
+            return []
+        share = _percent(self.found, self.taught)
+        return [f"units named after what they were taught: {self.found} of {self.taught} ({share})"]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""
         return {**asdict(self), "judged": self.judged, "right": self.right, "ratio": self.ratio}
 
 
 def truth_report(
-    model: Model, names: Names, *, seed: int = 9001, scenes: int = 280, draws: int = 20, tries: int = 12
+    model: Model,
+    names: Names,
+    *,
+    taught: Sequence[str] = (),
+    seed: int = 9001,
+    scenes: int = 560,
+    draws: int = 20,
+    tries: int = 12,
 ) -> TruthReport:
     """Measures names and explanations on fresh scenes.
 
     Args:
         model: a classifier of scene categories, with its layer.
         names: of the layer's units.
+        taught: the kind of object that each of the first units was taught, where the network's card says so.
         seed: world of the fresh scenes; not one that the model or the names have seen.
         scenes: how many, over all categories alike.
         draws: random draws of five firing units per scene.
@@ -186,10 +205,14 @@ def truth_report(
     Raises:
         ValueError: the model's classes are not the diorama's categories, or no scene is classified correctly.
     """
-    world = [
-        make_scene(seed, index, category=model.classes[index % len(model.classes)]) for index in range(scenes)
-    ]
-    evidence = [_weigh(model, names, scene, draws, index) for index, scene in enumerate(world)]
+    if not set(model.classes) <= set(SCENES):
+        raise ValueError(
+            f"{model.name} has the classes {', '.join(model.classes[:5])}; a network of the diorama's scene categories "
+            "was expected, such as diorama-scenes"
+        )
+    # scenes are drawn anew when they are wanted again: so many of them would fill the memory
+    world = _World(seed, model.classes, scenes)
+    evidence = [_weigh(model, names, world.scene(index), draws, index) for index in range(scenes)]
     good = [each for each in evidence if each.correct]
     if not good:
         raise ValueError(
@@ -203,9 +226,11 @@ def truth_report(
         units=len(names),
         named=names.named,
         distinct=names.distinct,
+        taught=len(taught),
+        found=sum(names[unit].concept == Concept(kind, "object") for unit, kind in enumerate(taught)),
         interventions=interventions,
         not_switchable=not_switchable,
-        scenes=len(world),
+        scenes=scenes,
         correct=len(good),
         categories=tuple(
             CategoryTruth(category, len(some), float(np.mean([each.named for each in some])), _present(some))
@@ -216,6 +241,18 @@ def truth_report(
         drop=float(np.mean([each.drop for each in good])),
         random_drop=float(np.mean([each.random_drop for each in good])),
     )
+
+
+@dataclass(frozen=True)
+class _World:
+    """So many fresh scenes, the categories in turn."""
+
+    seed: int
+    classes: Sequence[str]
+    count: int
+
+    def scene(self, index: int) -> Scene:
+        return make_scene(self.seed, index, category=self.classes[index % len(self.classes)])
 
 
 @dataclass(frozen=True)
@@ -264,7 +301,7 @@ def _weigh(model: Model, names: Names, scene: Scene, draws: int, seed: int) -> _
 
 
 def _interventions(
-    model: Model, names: Names, world: Sequence[Scene], tries: int
+    model: Model, names: Names, world: _World, tries: int
 ) -> tuple[tuple[Intervention, ...], int]:
     """Switches each named concept off; returns the verdicts and the number of units that cannot be judged so."""
     units: dict[Concept, list[int]] = defaultdict(list)
@@ -273,15 +310,16 @@ def _interventions(
         if name.concept is None:
             continue
         if name.concept.category == "scene" or (
-            name.concept.category == "color" and name.concept.name in _ACHROMATIC
+            name.concept.category == "color" and name.concept.name in ACHROMATIC
         ):
             not_switchable += 1
         else:
             units[name.concept].append(name.unit)
-    seen = [scene.concepts(_MIN_PIXELS) for scene in world]
+    seen = [world.scene(index).concepts(_MIN_PIXELS) for index in range(world.count)]
     verdicts = []
     for concept, detectors in sorted(units.items()):
-        showing = [scene for scene, there in zip(world, seen, strict=True) if concept in there][:tries]
+        indices = [index for index, there in enumerate(seen) if concept in there][:tries]
+        showing = [world.scene(index) for index in indices]
         if not showing:
             verdicts += [Intervention(unit, concept, 0, 0, 0.0, 0.0, None) for unit in detectors]
             continue

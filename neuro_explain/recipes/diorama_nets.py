@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from neuro_explain.checkpoint import existing_file, fit, read_state_dict, without_wrappers
-from neuro_explain.diorama.networks import PREPROCESS, SceneNet
-from neuro_explain.diorama.tasks import TASKS
 from neuro_explain.recipes import RANDOM, Loaded, ModelEntry, reproducible, untrained
 
 NAMES = ("diorama-scenes", "diorama-scenes-dense", "diorama-biased", "diorama-balanced")
@@ -22,7 +20,7 @@ _LICENCE = "Apache-2.0"
 
 
 def card(name: str) -> dict[str, Any]:
-    """What is known of a shipped network: task, seeds, epochs, accuracy, date, command, sha256.
+    """What is known of a shipped network: task, classes, seeds, epochs, accuracy, date, command, sha256.
 
     Raises:
         ValueError: not one of `NAMES`.
@@ -35,8 +33,10 @@ def card(name: str) -> dict[str, Any]:
 
 def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
     """A network of the diorama with its own weights, a file's of the same layout, or `"random"` ones."""
+    from neuro_explain.diorama.networks import PREPROCESS, SceneNet
+
     known = card(name)
-    classes = TASKS[known["task"]].classes
+    classes = tuple(known["classes"])
     with reproducible():
         net = SceneNet(len(classes), head=known["head"])
     if weights == RANDOM:
@@ -59,5 +59,5 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
 def entries() -> Iterator[ModelEntry]:
     """The list's lines."""
     for name in NAMES:
-        about = f"{TASKS[card(name)['task']].about}, 128 units of 8×8"
+        about = f"{card(name)['about']}, 128 units of 8×8"
         yield ModelEntry(name, "package", about, True, "in this package", _LICENCE)

@@ -8,6 +8,7 @@ from neuro_explain.diorama.light import DUSK, indoor_light, outdoor_light
 from neuro_explain.diorama.paint import COLORS, Paint, mix
 from neuro_explain.diorama.stage import FAR, Camera, Stage, Thing
 
+
 class Room:
     """A room seen from its open side.
 
@@ -22,7 +23,10 @@ class Room:
         rng = stage.rng
         stage.light = indoor_light(rng)
         stage.camera = Camera(
-            height=rng.uniform(1.3, 1.7), focal=rng.uniform(0.92, 1.08), horizon=rng.uniform(0.4, 0.5), x=rng.uniform(-0.45, 0.45)
+            height=rng.uniform(1.3, 1.7),
+            focal=rng.uniform(0.92, 1.08),
+            horizon=rng.uniform(0.4, 0.5),
+            x=rng.uniform(-0.45, 0.45),
         )
         self.wide, self.high, self.deep = rng.uniform(2.0, 2.5), rng.uniform(2.55, 2.9), rng.uniform(4.6, 5.4)
         wall = wall or choose_wall(stage)
@@ -61,12 +65,21 @@ class Landscape:
     """
 
     def __init__(
-        self, stage: Stage, ground: str, material: str, *, horizon: tuple[float, float] = (0.38, 0.5), clouds: bool = True
+        self,
+        stage: Stage,
+        ground: str,
+        material: str,
+        *,
+        horizon: tuple[float, float] = (0.38, 0.5),
+        clouds: bool = True,
     ) -> None:
         rng = stage.rng
         stage.light = outdoor_light(rng)
         stage.camera = Camera(
-            height=rng.uniform(1.5, 2.2), focal=rng.uniform(0.92, 1.1), horizon=rng.uniform(*horizon), x=rng.uniform(-0.6, 0.6)
+            height=rng.uniform(1.5, 2.2),
+            focal=rng.uniform(0.92, 1.1),
+            horizon=rng.uniform(*horizon),
+            x=rng.uniform(-0.6, 0.6),
         )
         self.sky = stage.thing("sky", z=FAR, color="blue", behind=True)
         top, low = _sky_colors(stage)
@@ -79,10 +92,26 @@ class Landscape:
         paint = stage.paint(material)
         self.ground = stage.thing(ground, z=FAR, color=paint.color, behind=True, flat=True)
         near = 0.6
-        for start, end in ((FAR, 14.0), (14.0, 5.0), (5.0, near)):  # the pattern is coarser where it is nearer
-            band = stage.thing(ground, z=end, color=paint.color, behind=True, flat=True) if start < FAR else self.ground
+        for start, end in (
+            (FAR, 14.0),
+            (14.0, 5.0),
+            (5.0, near),
+        ):  # the pattern is coarser where it is nearer
+            band = (
+                stage.thing(ground, z=end, color=paint.color, behind=True, flat=True)
+                if start < FAR
+                else self.ground
+            )
             w = 1.2 * start
-            band.face([(-w, 0, start - band.z), (w, 0, start - band.z), (w, 0, end - band.z), (-w, 0, end - band.z)], paint)
+            band.face(
+                [
+                    (-w, 0, start - band.z),
+                    (w, 0, start - band.z),
+                    (w, 0, end - band.z),
+                    (-w, 0, end - band.z),
+                ],
+                paint,
+            )
 
 
 def _sky_colors(stage: Stage) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -98,19 +127,32 @@ def _sky_colors(stage: Stage) -> tuple[tuple[int, int, int], tuple[int, int, int
 def sun(stage: Stage) -> Thing:
     """The sun's disc, high up."""
     rng = stage.rng
-    thing = stage.thing("sun", x=rng.uniform(-25, 25), y=rng.uniform(12, 26), z=70, color="yellow", behind=True)
-    thing.disc(0, 0, rng.uniform(3.0, 4.5), Paint((255, 236, 150), (255, 236, 150), "plain", "", "", "yellow"))
+    thing = stage.thing(
+        "sun", x=rng.uniform(-25, 25), y=rng.uniform(12, 26), z=70, color="yellow", behind=True
+    )
+    thing.disc(
+        0, 0, rng.uniform(3.0, 4.5), Paint((255, 236, 150), (255, 236, 150), "plain", "", "", "yellow")
+    )
     return thing
 
 
 def cloud(stage: Stage) -> Thing:
     """A cloud of a few puffs."""
     rng = stage.rng
-    thing = stage.thing("cloud", x=rng.uniform(-32, 32), y=rng.uniform(9, 28), z=75, color="white", behind=True)
+    thing = stage.thing(
+        "cloud", x=rng.uniform(-32, 32), y=rng.uniform(9, 28), z=75, color="white", behind=True
+    )
     paint = Paint((244, 246, 250), (214, 222, 232), "plain", "", "", "white")
     size = rng.uniform(2.4, 4.2)
     for k in range(rng.randrange(3, 6)):
-        thing.blob((k - 1.5) * size * 0.9, rng.uniform(-0.3, 0.3) * size, size, size * 0.55, paint, shade=0.96 + 0.015 * k)
+        thing.blob(
+            (k - 1.5) * size * 0.9,
+            rng.uniform(-0.3, 0.3) * size,
+            size,
+            size * 0.55,
+            paint,
+            shade=0.96 + 0.015 * k,
+        )
     return thing
 
 

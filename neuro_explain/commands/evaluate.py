@@ -1,0 +1,55 @@
+"""`neuro-explain evaluate`: is it true?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from neuro_explain.commands.options import echo_lines, print_json
+from neuro_explain.config import config_option
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure names and explanations against what is known."""
+
+
+@evaluate.command("diorama")
+@click.option("--model", default="diorama-scenes", help="A network of scene categories.")
+@click.option("--weights", help="Its weights, if not its own, or 'random'.")
+@click.option(
+    "--names",
+    "names_source",
+    type=click.Path(path_type=Path),
+    help="Folder of its dissection; made here on --concepts if not given.",
+)
+@click.option("--concepts", default="diorama:7:1000", help="Concept set to name its units by.")
+@click.option("--scenes", default=560, help="Fresh scenes, over all categories alike.")
+@click.option("--seed", default=9001, help="World of the fresh scenes.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@config_option
+def evaluate_diorama(
+    model: str,
+    weights: str | None,
+    names_source: Path | None,
+    concepts: str,
+    scenes: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """In drawn scenes, whose truth is known: are the names right, and do explanations speak of what is there?"""
+    from neuro_explain.evaluate.diorama import truth_report
+    from neuro_explain.names import dissect, load_names
+    from neuro_explain.recipes.diorama_nets import NAMES, card
+    from neuro_explain.zoo import load_model
+
+    loaded = load_model(model, weights=weights)
+    names = load_names(names_source) if names_source else dissect(loaded, concepts, exemplars=0)
+    # other weights of the same name were taught who knows what
+    taught = card(model)["taught"] if model in NAMES and weights is None else ()
+    report = truth_report(loaded, names, taught=taught, seed=seed, scenes=scenes)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        echo_lines(report.lines())
