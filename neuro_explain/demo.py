@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ from neuro_explain.shipped_names import shipped_names
 from neuro_explain.zoo import load_model
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from dissection.concepts import Concept
+    from dissection.names import Names
     from dissection.result import Dissection
     from neuro_explain.diorama.scene import Scene
 
@@ -85,55 +90,88 @@ def _scenes(
     yield f"{model.name}: {model.layer_reason}"
     names = dissect(model, open_concepts(specs))
     yield _named(names)
-    scenes, right = choose_scenes(model)
+    chosen, right = choose_scenes(model, names)
     members: list[tuple[Member, Path]] = []
     (out / "scenes").mkdir(parents=True, exist_ok=True)
-    for scene in scenes:
-        name = f"{scene.category.replace(' ', '-')}-{scene.index}"
+    for one in chosen:
+        scene = one.scene
+        name = f"{scene.category.replace(' ', '-')}-{scene.index}{'-without' if one.without else ''}"
         path = out / "scenes" / f"{name}.png"
-        scene.image().save(path)
+        scene.image(without=one.without).save(path)
         path.with_suffix(".json").write_text(json.dumps(scene.graph(), indent=1) + "\n", encoding="utf-8")
-        members.append((Member(name, label=scene.category), path))
+        members.append((Member(name, label=scene.category, note=one.note), path))
     intro = (
         f"Scenes drawn by this program, with their categories known. {model.name} is right on {right} of "
-        f"{FRESH_SCENES} fresh scenes; {len(scenes)} of them are here, mistakes among them. Its units were named by "
+        f"{FRESH_SCENES} fresh scenes. Where it makes too few mistakes to show, some are provoked: from a scene are "
+        f"taken away, with all else equal, the things that spoke for its category. The units were named by "
         f"{names.images:,} other scenes."
     )
     yield from _explained(out, model, names, members, "Scenes of a small world", intro, command)
 
 
-def choose_scenes(model: Model) -> tuple[list[Scene], int]:
+@dataclass(frozen=True)
+class Chosen:
+    """A scene to explain, and what of it is switched off."""
+
+    scene: Scene
+    without: tuple[Concept, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What a reader must know of it."""
+        words = " or ".join(concept.name for concept in self.without)
+        return f"The same scene was drawn without {words}, all else equal." if words else None
+
+
+def choose_scenes(model: Model, names: Names) -> tuple[list[Chosen], int]:
     """A dozen fresh scenes, mistakes among them, and how many of all fresh ones the model gets right.
 
-    The first mistakes, then the first correct scene of each category, in the order of their numbers.
+    The first mistakes; if there are not enough, scenes that it gets wrong once the concepts of its strongest units
+    are switched off; and the first correct scene of each category. In the order of their numbers.
     """
     from tqdm import tqdm
 
     world = Diorama(FRESH_SEED, FRESH_SCENES)
-    mistakes: list[Scene] = []
-    correct: dict[str, Scene] = {}
+    mistakes: list[Chosen] = []
+    correct: dict[str, Chosen] = {}
     right = 0
     for index in tqdm(range(len(world)), desc="looking for mistakes", unit="scene", disable=None, delay=1):
         scene = world.scene(index)
-        if predicted_class(model, scene) != scene.category:
-            mistakes.append(scene)
+        if predicted_class(model, scene.image()) != scene.category:
+            mistakes.append(Chosen(scene))
             continue
         right += 1
-        correct.setdefault(scene.category, scene)
+        correct.setdefault(scene.category, Chosen(scene))
+    for index in range(len(world)):
+        if len(mistakes) >= MISTAKES:
+            break
+        if provoked := provoke(model, names, world.scene(index)):
+            mistakes.append(provoked)
     shown = mistakes[:MISTAKES]
     shown += [correct[category] for category in sorted(correct)][: EXPLAINED - len(shown)]
-    return sorted(shown, key=lambda scene: scene.index), right
+    return sorted(shown, key=lambda one: (one.scene.index, one.without)), right
 
 
-def predicted_class(model: Model, scene: Scene) -> str:
+def provoke(model: Model, names: Names, scene: Scene) -> Chosen | None:
+    """The scene without the concepts of its strongest units, if the model then gets it wrong."""
+    image = scene.image()
+    evidence = explain(model, image, names, rank_by="contribution", check=False).targets[0]
+    concepts = (unit.concept for unit in evidence.top if unit.contribution > 0)
+    off = tuple(sorted({c for c in concepts if c is not None and c.category in ("object", "part")}))
+    if not off or predicted_class(model, scene.image(without=off)) == scene.category:
+        return None
+    return Chosen(scene, off)
+
+
+def predicted_class(model: Model, image: Image.Image) -> str:
     """The class with the highest score."""
     import torch
 
     from dissection.recording import evaluating
 
-    image = model.preprocess(scene.image())[None].to(model.device, model.dtype)
+    batch = model.preprocess(image)[None].to(model.device, model.dtype)
     with evaluating(model.net) as net, torch.no_grad():
-        return model.classes[int(net(image).argmax(1))]
+        return model.classes[int(net(batch).argmax(1))]
 
 
 def _photographs(
@@ -184,7 +222,7 @@ def _explained(
         explanation = explain(model, path, names, rank_by="contribution")
         explanation.save(out / member.folder, overwrite=True, command=command)
         wrong = member.label is not None and explanation.predictions[0].label != member.label
-        yield f"{path.name}: {explanation.text}{f' Wrong: it is a {member.label}.' if wrong else ''}"
+        yield f"{path.name}: {explanation.text}{f' Wrong: it shows {member.label}.' if wrong else ''}"
     save_collection(
         out,
         title=title,

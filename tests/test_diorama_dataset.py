@@ -36,7 +36,9 @@ def test_labels_at_another_size_are_pillows_nearest_of_the_native_ones() -> None
     native = world.labels(1, 128).layers
     for size in (7, 64, 112, 200):
         squashed = [Image.fromarray(layer).resize((size, size), Image.Resampling.NEAREST) for layer in native]
-        assert np.array_equal(world.labels(1, size).layers, np.stack([np.asarray(layer) for layer in squashed]))
+        assert np.array_equal(
+            world.labels(1, size).layers, np.stack([np.asarray(layer) for layer in squashed])
+        )
 
 
 def test_the_first_scenes_do_not_depend_on_how_many_there_are() -> None:

@@ -6,6 +6,7 @@ lookup: the offset of a shape's tile plus the pixel's place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +24,9 @@ NAMES = (
 
 _PLACE = {name: place for place, name in enumerate(NAMES)}
 
+# the scale changes half-way between two periods, in ratio
+_BETWEEN = np.sqrt(np.array(PERIODS[:-1]) * np.array(PERIODS[1:]))
+
 Field = NDArray[np.float64]
 
 
@@ -34,28 +38,28 @@ class Bank:
         levels: uint8, flat; every tile is `stride` × `stride`.
         stride: the side of a tile in pixels, larger than the canvas by `slack`.
         slack: a tile may be shifted by so many pixels in both directions.
-        place: int32 `[N * N]`: where each pixel of the canvas lies in a tile.
+        place: integers `[N * N]`: where each pixel of the canvas lies in a tile.
     """
 
     levels: NDArray[np.uint8]
     stride: int
     slack: int
-    place: NDArray[np.int32]
+    place: NDArray[np.intp]
 
-    def offset(self, pattern: str, scale: int, right: float, down: float) -> int:
-        """Where the tile starts, shifted by shares (0 to 1) of the slack; `fade` is fixed to the frame."""
-        tile = (_PLACE[pattern] * len(PERIODS) + scale) * self.stride * self.stride
-        if pattern == "fade":
-            return tile
-        return tile + int(down * self.slack) * self.stride + int(right * self.slack)
+    def offsets(self, patterns: Sequence[str], periods: Field, right: Field, down: Field) -> NDArray[np.intp]:
+        """Where each shape's tile starts.
 
-
-def nearest_scale(period: float) -> int:
-    """The index of the scale whose period is nearest in ratio."""
-    for index in range(len(PERIODS) - 1):
-        if period * period < PERIODS[index] * PERIODS[index + 1]:
-            return index
-    return len(PERIODS) - 1
+        Args:
+            patterns: their names.
+            periods: shares of the frame's side `[P]`; of the tiles' scales the one nearest in ratio is taken.
+            right, down: shifts `[P]`, in shares (0 to 1) of the slack; `plain` and `fade` are never shifted.
+        """
+        kinds = np.array([_PLACE[pattern] for pattern in patterns], np.intp)
+        scales = np.searchsorted(_BETWEEN, periods, side="right")
+        scales[kinds == _PLACE["plain"]] = 0
+        shifts = (down * self.slack).astype(np.intp) * self.stride + (right * self.slack).astype(np.intp)
+        shifts[(kinds == _PLACE["plain"]) | (kinds == _PLACE["fade"])] = 0
+        return (kinds * len(PERIODS) + scales) * self.stride**2 + shifts
 
 
 @lru_cache(maxsize=4)
@@ -74,7 +78,7 @@ def bank(side: int) -> Bank:
             field = _field(name, rows, columns, p, rough, smooth, side)
             # the dither hides the steps between levels
             tiles.append(np.clip(np.floor(field * (LEVELS - 1) + rough), 0, LEVELS - 1).astype(np.uint8))
-    place = (rows[:side, :side] * stride + columns[:side, :side]).astype(np.int32).ravel()
+    place = (rows[:side, :side] * stride + columns[:side, :side]).astype(np.intp).ravel()
     return Bank(np.stack(tiles).ravel(), stride, slack, place)
 
 

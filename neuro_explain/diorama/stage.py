@@ -111,7 +111,13 @@ class Thing:
 
     def point(self, u: float, v: float, w: float = 0.0) -> Point:
         """Where (u, v, w) of this thing appears in the frame."""
-        return self.stage.camera.project(self.x + u, self.y + v, max(self.z + w, 0.3))
+        # as Camera.project, without the call: a scene has a thousand corners
+        camera, z = self.stage.camera, self.z + w
+        scale = camera.focal / (z if z > 0.3 else 0.3)
+        return (
+            0.5 + (self.x + u - camera.x) * scale,
+            camera.horizon + (camera.height - (self.y + v)) * scale,
+        )
 
     def _add(
         self, kind: Kind, points: tuple[float, ...], paint: Paint, part: str, shade: float, width: float = 0.0
