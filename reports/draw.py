@@ -179,7 +179,8 @@ def pack(cells: NDArray[np.float32]) -> dict[str, float | str]:
     """
     peak = float(np.abs(cells).max())
     step = peak / 127 if peak > 0 else 0.0
-    whole = np.rint(cells / step) if step > 0 else np.zeros(cells.shape)
+    # in float64: a step of the smallest float32 numbers is 0 in float32
+    whole = np.rint(cells.astype(np.float64) / step) if step > 0 else np.zeros(cells.shape)
     data = base64.b64encode(whole.astype(np.int8).tobytes()).decode("ascii")
     return {"step": float(f"{step:.6g}"), "cells": data}
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("diorama planted")
 
 NOISE = 24
 CLASSES = 5
-SCENES = 240
+SCENES = 480
 PREPROCESS = Preprocess(input_size=(128, 128), resize=128, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
@@ -92,7 +92,7 @@ def test_every_planted_unit_gets_its_name_and_no_noise_unit_any(
 def test_shuffled_labels_name_nothing(kinds: tuple[str, ...]) -> None:
     model = planted_model(kinds)
     # chance hits grow rarer with the number of scenes
-    names = nx.dissect(model, KeyedDiorama(3, 4 * SCENES, shuffled=True), exemplars=0, progress=False)
+    names = nx.dissect(model, KeyedDiorama(3, 2 * SCENES, shuffled=True), exemplars=0, progress=False)
     named = [name for name in names if name.concept is not None]
     assert not named, f"named by other images' labels: {named}"
 

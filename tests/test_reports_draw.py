@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from artifacts_for_pages import scene, webp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -84,6 +84,7 @@ def test_paper_covers_evenly() -> None:
 
 
 @given(hnp.arrays(np.float32, (3, 4), elements=st.floats(-1000, 1000, width=32)))
+@example(np.full((3, 4), 1e-45, np.float32))
 def test_packed_cells_are_close_and_keep_their_sign(cells: np.ndarray) -> None:
     packed = draw.pack(cells)
     step, text = packed["step"], packed["cells"]
