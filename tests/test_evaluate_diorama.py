@@ -73,6 +73,19 @@ def test_a_network_of_other_classes_is_refused() -> None:
         truth.truth_report(net, names, scenes=4)
 
 
+def test_names_of_another_network_are_refused(model: nx.Model) -> None:
+    units = tuple(UnitName(k, Concept("bed", "object")) for k in range(128))
+    other = Names(units, model.layer, "sha256:other", "elsewhere", (), None, None, {})
+    with pytest.raises(ValueError, match="elsewhere"):
+        truth.truth_report(model, other, scenes=4)
+
+
+def test_no_scenes_are_refused(model: nx.Model) -> None:
+    names = Names(tuple(UnitName(k, None) for k in range(128)), None, None, "none", (), None, None, {})
+    with pytest.raises(ValueError, match="scenes: expected at least 1, got 0"):
+        truth.truth_report(model, names, scenes=0)
+
+
 def test_the_sign_test_is_the_binomial_tail() -> None:
     assert truth._sign_test(0, 7) == 1.0
     assert truth._sign_test(7, 7) == 0.5**7

@@ -29,11 +29,13 @@ from PIL import Image
 from torch import Tensor
 
 from dissection.concepts import Concept
+from dissection.fingerprint import weights_fingerprint
 from dissection.names import Names
 from dissection.recording import evaluating, record
 from neuro_explain.ablation import ablated_outputs, draw_units
 from neuro_explain.diorama.scene import ACHROMATIC, Scene, make_scene
 from neuro_explain.diorama.words import SCENES
+from neuro_explain.explain import check_names
 from neuro_explain.gradcam import grad_cam
 from neuro_explain.model import Model
 
@@ -203,13 +205,19 @@ def truth_report(
         tries: scenes in which each concept is switched off, at most.
 
     Raises:
-        ValueError: the model's classes are not the diorama's categories, or no scene is classified correctly.
+        ValueError: the model's classes are not the diorama's categories, the names are those of another network, or no
+            scene is classified correctly.
     """
+    if scenes < 1:
+        raise ValueError(f"scenes: expected at least 1, got {scenes}")
     if not set(model.classes) <= set(SCENES):
         raise ValueError(
             f"{model.name} has the classes {', '.join(model.classes[:5])}; a network of the diorama's scene categories "
             "was expected, such as diorama-scenes"
         )
+    check_names(model, names, weights_fingerprint(model.net))
+    if len(names) != model.units:
+        raise ValueError(f"{names.source} names {len(names)} units, {model.name} has {model.units}")
     # scenes are drawn anew when they are wanted again: so many of them would fill the memory
     world = _World(seed, model.classes, scenes)
     evidence = [_weigh(model, names, world.scene(index), draws, index) for index in range(scenes)]
