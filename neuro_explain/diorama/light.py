@@ -20,7 +20,7 @@ class Light:
         tint: factor per channel.
         lean: how much brighter the right and the top are than the left and the bottom, −1 to 1.
         vignette: how much darker the corners are, 0 to 1.
-        haze: share of the haze's colour at 10 metres.
+        haze: share of the haze's colour at 20 metres; it grows with the distance.
         haze_color: red, green, blue.
         noise: standard deviation of the camera's noise, in levels of 255.
         weather: what falls.

@@ -87,9 +87,8 @@ def paint_picture(
     level = tiles.levels.take(offsets.take(flat) + tiles.place)
     fine = table.ravel().take(flat * LEVELS + level)
     rgbx = Image.frombuffer("RGBX", (side, side), fine, "raw", "RGBX", 0, 1)
-    pixels = np.asarray(rgbx.reduce(2)).astype(
-        np.float32
-    )  # the fourth channel is nothing, and keeps it quick
+    # [size, size, 4]: the fourth channel is nothing, and keeps it quick
+    pixels = np.asarray(rgbx.reduce(2)).astype(np.float32)
     size = side // 2
     light = stage.light
     field = _light_field(size, stage)
@@ -123,10 +122,10 @@ def _tables(
     ends[1:] *= np.array([shape.shade for shape in shapes], np.float32)[:, None, None]
     if light.haze:
         # the sky, which ends every view, has its own colours
-        share = np.where(z >= FAR, 0.0, np.minimum(light.haze * np.minimum(z, 40.0) / 20, 0.6)).astype(
-            np.float32
-        )
-        ends[1:] += (np.array(light.haze_color, np.float32) - ends[1:]) * share[:, None, None]
+        share = np.where(z >= FAR, 0.0, np.minimum(light.haze * np.minimum(z, 40.0) / 20, 0.6))
+        ends[1:] += (np.array(light.haze_color, np.float32) - ends[1:]) * share.astype(np.float32)[
+            :, None, None
+        ]
     offsets = np.zeros(len(shapes) + 1, np.intp)
     period = np.array([_PERIOD if paint.texture else _FINE for paint in paints]) * stage.camera.focal / z
     # a shift that depends on the thing alone keeps a pattern in one piece over its faces

@@ -98,7 +98,8 @@ class Scene:
             size: its side in pixels.
             without: a concept, or several, that are switched off, with all else equal: objects and parts are left
                 out and show what is behind them; materials and textures are painted grey, or plain, in the
-                same brightness; a colour's pixels lose their colour.
+                same brightness (an overexposed window is white with its glass and without); a colour's pixels lose
+                their colour.
 
         Raises:
             ValueError: a scene category, or an achromatic colour, which cannot be switched off.

@@ -2,7 +2,7 @@
 
     lamp = stage.thing("lamp", x=0.8, z=3.0, color="yellow")
     lamp.rect(-0.03, 0.0, 0.03, 0.9, stage.paint("metal"))                      # the pole
-    lamp.poly([(-0.2, 0.9), (0.2, 0.9), (0.12, 1.2), (-0.12, 1.2)], shade, part="lamp shade")
+    lamp.poly([(-0.2, 0.9), (0.2, 0.9), (0.12, 1.2), (-0.12, 1.2)], cloth, part="shade")
 
 x is to the right of the camera's axis, y above the ground, z away from the camera. A thing's own coordinates
 (u, v, w) start where it stands: u right, v up, w away. Nothing is drawn yet: a stage is a list of shapes, each
@@ -82,6 +82,10 @@ class Camera:
         """Where a point in metres appears in the frame."""
         scale = self.focal / z
         return 0.5 + (x - self.x) * scale, self.horizon + (self.height - y) * scale
+
+    def x_at(self, across: float, z: float) -> float:
+        """The x that is seen a share `across` (−0.5 to 0.5) from the middle of the frame, at the distance z."""
+        return self.x + across * z / self.focal
 
 
 @dataclass

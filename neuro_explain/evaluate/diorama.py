@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -218,15 +218,22 @@ def truth_report(
     check_names(model, names, weights_fingerprint(model.net))
     if len(names) != model.units:
         raise ValueError(f"{names.source} names {len(names)} units, {model.name} has {model.units}")
+
     # scenes are drawn anew when they are wanted again: so many of them would fill the memory
-    world = _World(seed, model.classes, scenes)
-    evidence = [_weigh(model, names, world.scene(index), draws, index) for index in range(scenes)]
+    def world(index: int) -> Scene:
+        return make_scene(seed, index, category=model.classes[index % len(model.classes)])
+
+    evidence, seen = [], []
+    for index in range(scenes):
+        scene = world(index)
+        evidence.append(_weigh(model, names, scene, draws, index))
+        seen.append(scene.concepts(_MIN_PIXELS))
     good = [each for each in evidence if each.correct]
     if not good:
         raise ValueError(
             f"{model.name} classifies none of {scenes} scenes correctly; there is nothing to judge"
         )
-    interventions, not_switchable = _interventions(model, names, world, tries)
+    interventions, not_switchable = _interventions(model, names, world, seen, tries)
     by_category: dict[str, list[_Evidence]] = defaultdict(list)
     for each in good:
         by_category[each.category].append(each)
@@ -249,18 +256,6 @@ def truth_report(
         drop=float(np.mean([each.drop for each in good])),
         random_drop=float(np.mean([each.random_drop for each in good])),
     )
-
-
-@dataclass(frozen=True)
-class _World:
-    """So many fresh scenes, the categories in turn."""
-
-    seed: int
-    classes: Sequence[str]
-    count: int
-
-    def scene(self, index: int) -> Scene:
-        return make_scene(self.seed, index, category=self.classes[index % len(self.classes)])
 
 
 @dataclass(frozen=True)
@@ -309,9 +304,12 @@ def _weigh(model: Model, names: Names, scene: Scene, draws: int, seed: int) -> _
 
 
 def _interventions(
-    model: Model, names: Names, world: _World, tries: int
+    model: Model, names: Names, world: Callable[[int], Scene], seen: Sequence[frozenset[Concept]], tries: int
 ) -> tuple[tuple[Intervention, ...], int]:
-    """Switches each named concept off; returns the verdicts and the number of units that cannot be judged so."""
+    """Switches each named concept off; returns the verdicts and the number of units that cannot be judged so.
+
+    `seen` has, for each scene of the world, the concepts that are large enough to be missed.
+    """
     units: dict[Concept, list[int]] = defaultdict(list)
     not_switchable = 0
     for name in names:
@@ -323,11 +321,10 @@ def _interventions(
             not_switchable += 1
         else:
             units[name.concept].append(name.unit)
-    seen = [world.scene(index).concepts(_MIN_PIXELS) for index in range(world.count)]
     verdicts = []
     for concept, detectors in sorted(units.items()):
         indices = [index for index, there in enumerate(seen) if concept in there][:tries]
-        showing = [world.scene(index) for index in indices]
+        showing = [world(index) for index in indices]
         if not showing:
             verdicts += [Intervention(unit, concept, 0, 0, 0.0, 0.0, None) for unit in detectors]
             continue

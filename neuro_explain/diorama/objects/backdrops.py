@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from neuro_explain.diorama.light import DUSK, indoor_light, outdoor_light
-from neuro_explain.diorama.paint import COLORS, Paint, mix
+from neuro_explain.diorama.paint import Paint, mix
 from neuro_explain.diorama.stage import FAR, Camera, Stage, Thing
 
 
@@ -58,7 +56,7 @@ class Landscape:
         stage: where.
         ground: the ground's kind ("grass", "sand", …) and material.
         horizon: bounds of the horizon's height in the frame.
-        sun: whether a sun may be seen.
+        clouds: whether clouds and a sun may be seen, in clear weather.
 
     Attributes:
         sky, ground: the things.
@@ -154,12 +152,3 @@ def cloud(stage: Stage) -> Thing:
             shade=0.96 + 0.015 * k,
         )
     return thing
-
-
-def dim(stage: Stage, factor: float) -> None:
-    """Makes the whole scene darker or brighter by a factor."""
-    tint = stage.light.tint
-    stage.light = replace(stage.light, tint=(tint[0] * factor, tint[1] * factor, tint[2] * factor))
-
-
-__all__ = ["COLORS", "FAR", "Landscape", "Room", "choose_wall", "cloud", "dim", "sun"]

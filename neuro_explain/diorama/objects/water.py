@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from neuro_explain.diorama.objects.backdrops import FAR
 from neuro_explain.diorama.paint import Paint, mix
-from neuro_explain.diorama.stage import Stage, Thing
+from neuro_explain.diorama.stage import FAR, Stage, Thing
 
 Station = tuple[float, float, float]
 """A place that a river or a path runs through: x, half its width, z, in metres."""

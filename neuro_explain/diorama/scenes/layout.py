@@ -85,7 +85,7 @@ class Layout:
             if share > 0.44:
                 continue
             middle = rng.uniform(0.04 + share, 0.96 - share)
-            x = camera.x + (middle - 0.5) * z / camera.focal
+            x = camera.x_at(middle - 0.5, z)
             if abs(x) + wide / 2 > self._room.wide - 0.05:
                 continue
             start, end = middle - share, middle + share

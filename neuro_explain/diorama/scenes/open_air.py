@@ -27,7 +27,7 @@ def nearest(stage: Stage) -> float:
 
 def spot(stage: Stage, across: float, z: float) -> float:
     """The x that is seen a share `across` (−0.5 to 0.5) from the middle of the picture, at the distance z."""
-    return stage.camera.x + across * z / stage.camera.focal
+    return stage.camera.x_at(across, z)
 
 
 def furnish(

@@ -34,4 +34,4 @@ def columns(stage: Stage, count: int, *, low: float = 0.08, high: float = 0.92) 
 
 def across(stage: Stage, share: float, z: float) -> float:
     """The x in metres that appears at this share of the frame's width, at distance z."""
-    return stage.camera.x + (share - 0.5) * z / stage.camera.focal
+    return stage.camera.x_at(share - 0.5, z)
