@@ -10,13 +10,16 @@ block ends, whatever happens in it. This module is the only place in the project
 
 A layer is named as in `net.named_modules()`. Some activations are function calls and no modules: the suffix
 `+relu` names the output of the functional ReLU that directly follows a layer (`features.norm5+relu` of a
-DenseNet). Wrappers (`DataParallel`, `torch.compile`) do not show in the names, and recording looks
-through them.
+DenseNet). Transformers keep tokens `[N, T, D]` where convolutions keep maps: the suffix `+HxW`
+(`encoder.layers.10+14x14`) names the last H·W tokens of a layer, row by row, as a map `[N, D, H, W]`. Class,
+register and text tokens come before those and are left alone. Wrappers (`DataParallel`, `torch.compile`) do
+not show in the names, and recording looks through them.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +32,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 RELU_SUFFIX = "+relu"
+_GRID_SUFFIX = re.compile(r"\+([1-9][0-9]*)x([1-9][0-9]*)\Z")
 _WRAPPERS = ("module", "_orig_mod")
 _RELUS = frozenset({F.relu, F.relu_, F.relu6, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_})
 
@@ -46,7 +50,7 @@ class Recording:
         if self._output is None:
             raise ValueError(
                 f"layer {self.layer!r} did not run in this forward pass; choose a layer that the network "
-                f"{'follows directly with a ReLU' if self.layer.endswith(RELU_SUFFIX) else 'calls'} "
+                f"{'follows directly with a ReLU' if split_layer(self.layer)[1] else 'calls'} "
                 "(inside TorchScript, and through .forward(), nothing can be recorded)"
             )
         return self._output
@@ -80,8 +84,16 @@ def named_layers(net: nn.Module) -> dict[str, nn.Module]:
     return {".".join(p for p in name.split(".") if p != "_orig_mod"): m for name, m in inner.named_modules()}
 
 
+def split_layer(layer: str) -> tuple[str, bool, tuple[int, int] | None]:
+    """A layer's name in its parts: the module's dotted name, whether `+relu` follows, the (H, W) of `+HxW`."""
+    grid = _GRID_SUFFIX.search(layer)
+    name = layer[: grid.start()] if grid else layer
+    size = (int(grid[1]), int(grid[2])) if grid else None
+    return name.removesuffix(RELU_SUFFIX), name.endswith(RELU_SUFFIX), size
+
+
 def get_layer(net: nn.Module, layer: str) -> nn.Module:
-    """The module that `layer` names, `+relu` left aside.
+    """The module that `layer` names, `+relu` and `+HxW` left aside.
 
     Raises:
         ValueError: no such module; the message offers near names.
@@ -89,7 +101,7 @@ def get_layer(net: nn.Module, layer: str) -> nn.Module:
     if not isinstance(layer, str):
         raise ValueError(f"layer: expected a dotted name such as 'layer4', got a {type(layer).__name__}")
     layers = named_layers(net)
-    name = layer.removesuffix(RELU_SUFFIX)
+    name, _, _ = split_layer(layer)
     if name and name in layers:
         return layers[name]
     near = difflib.get_close_matches(name, [n for n in layers if n], n=5, cutoff=0.4)
@@ -119,6 +131,47 @@ class _FollowingRelu(TorchFunctionMode):
         return result if replaced is None else replaced
 
 
+@dataclass(frozen=True)
+class _Tokens:
+    """A layer's output `[N, T, D]`, taken apart: a map of its last H·W tokens, and all that is beside it.
+
+    Attributes:
+        map: `[N, D, H, W]`, a view.
+        others: the tokens before, `[N, T - H·W, D]`, detached.
+        whole: what the layer put out: the tokens, or a tuple that begins with them.
+    """
+
+    map: Tensor
+    others: Tensor
+    whole: Tensor | tuple[Any, ...]
+
+    @classmethod
+    def of(cls, layer: str, output: Any, size: tuple[int, int]) -> _Tokens:
+        tokens = output[0] if isinstance(output, tuple) and output else output
+        cells = size[0] * size[1]
+        if not isinstance(tokens, Tensor) or tokens.dim() != 3 or tokens.shape[1] < cells:
+            got = list(tokens.shape) if isinstance(tokens, Tensor) else f"a {type(tokens).__name__}"
+            raise ValueError(
+                f"layer {layer!r} puts out {got}, expected tokens [N, T, D] with T at least "
+                f"{size[0]}·{size[1]} = {cells}; choose a layer of tokens, and the grid of the image's patches"
+            )
+        before = tokens.shape[1] - cells
+        cut = tokens[:, before:].transpose(1, 2).reshape(len(tokens), tokens.shape[2], *size)
+        return cls(cut, tokens[:, :before].detach(), output)
+
+    def with_map(self, maps: Tensor) -> Any:
+        """The layer's output with other maps `[S, D, H, W]` in place of its own; S may differ if N is 1."""
+        tokens = maps.flatten(2).transpose(1, 2)
+        others = self.others
+        if len(others) != len(maps):
+            others = others.expand(len(maps), -1, -1)
+        tokens = torch.cat([others, tokens], dim=1)
+        if not isinstance(self.whole, tuple):
+            return tokens
+        rest = (tokens, *self.whole[1:])
+        return type(self.whole)(*rest) if hasattr(self.whole, "_fields") else rest
+
+
 @contextmanager
 def record(
     net: nn.Module,
@@ -131,7 +184,10 @@ def record(
 
     Args:
         net: any module; run it inside the block (its own `unwrap`ped form if it is compiled).
-        layer: dotted name, perhaps with the suffix `+relu`.
+        layer: dotted name, perhaps with the suffix `+relu` or `+HxW`. With `+HxW` the output that is kept,
+            and that `edit` gets and returns, is the map of the last H·W tokens; the rest of the network
+            sees the other tokens, for as many images as there are maps, and then the map's. A layer that
+            puts out a tuple is taken by its first item.
         leaf: gradients are switched on at this layer, the copy kept is a leaf that requires them, and what
             the rest of the network sees grows from it: one backward pass then ends here, and nothing
             before the layer is kept if the block runs with gradients off.
@@ -141,13 +197,17 @@ def record(
         The `Recording`, filled by the forward pass.
 
     Raises:
-        ValueError: no such layer; a layer whose output is not a tensor; a layer that runs twice in one
-            forward pass (its two outputs have no one gradient), or not at all.
+        ValueError: no such layer; a layer whose output is not a tensor, or has no H·W tokens; a layer that
+            runs twice in one forward pass (its two outputs have no one gradient), or not at all.
     """
     module = get_layer(net, layer)
+    _, relu, size = split_layer(layer)
     recording = Recording(layer)
 
-    def take(output: Any) -> Tensor | None:
+    def take(output: Any) -> Any:
+        tokens = None if size is None else _Tokens.of(layer, output, size)
+        if tokens is not None:
+            output = tokens.map
         if not isinstance(output, Tensor):
             raise ValueError(
                 f"layer {layer!r} puts out a {type(output).__name__}, not a tensor; name a module inside it"
@@ -170,12 +230,14 @@ def record(
         if not leaf and edit is None:
             return None
         passed_on = kept.clone()
-        return passed_on if edit is None else edit(passed_on)
+        if edit is not None:
+            passed_on = edit(passed_on)
+        return passed_on if tokens is None else tokens.with_map(passed_on)
 
     with ExitStack() as stack:
         # The hook may switch gradients on in the middle of a forward pass: set them back as they were.
         stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-        if layer.endswith(RELU_SUFFIX):
+        if relu:
             mode = stack.enter_context(_FollowingRelu(take))
 
             def await_relu(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -256,6 +318,14 @@ def trace(net: nn.Module, example: Tensor) -> Trace:
 
     Every output stays alive in the trace, so compare tensors by identity, and use small examples.
     """
+    return trace_part(net, lambda: unwrap(net)(example))
+
+
+def trace_part(net: nn.Module, run: Callable[[], object]) -> Trace:
+    """As `trace`, of a network that is part of a larger one: `run` runs the whole and returns its output.
+
+    Only the part is put into eval mode; the rest is the caller's.
+    """
     calls: list[Call] = []
     running: list[nn.Module] = []
 
@@ -271,5 +341,5 @@ def trace(net: nn.Module, example: Tensor) -> Trace:
 
             stack.callback(module.register_forward_pre_hook(lambda m, _inputs: running.append(m)).remove)
             stack.callback(module.register_forward_hook(leave).remove)
-        output = inner(example)
+        output = run()
     return Trace(tuple(calls), tuple(relus.seen), output)
