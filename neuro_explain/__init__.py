@@ -26,21 +26,29 @@ from dissection.artifact import ArtifactError
 from dissection.concepts import Concept, ConceptDataset
 from dissection.names import Names, UnitName
 from dissection.result import Dissection
+from neuro_explain.captioning import Caption, Captioner
 from neuro_explain.evidence import TargetEvidence, UnitEvidence
 from neuro_explain.explain import explain
+from neuro_explain.explain_answer import explain_answer
+from neuro_explain.explain_caption import explain_caption
 from neuro_explain.explanation import Explanation, load_explanation
 from neuro_explain.gradcam import GradCAM, grad_cam
+from neuro_explain.language.vocabulary import Vocabulary
 from neuro_explain.model import Model
 from neuro_explain.names import dissect, load_names, open_concepts
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.report import write_report
 from neuro_explain.targets import Target
-from neuro_explain.zoo import list_models, load_model
+from neuro_explain.tower import Tower
+from neuro_explain.vqa import QuestionAnswerer
+from neuro_explain.zoo import list_models, load_answerer, load_captioner, load_model
 
 __version__ = _metadata.version("neuro-explain")
 
 __all__ = [
     "ArtifactError",
+    "Caption",
+    "Captioner",
     "Concept",
     "ConceptDataset",
     "Dissection",
@@ -49,15 +57,22 @@ __all__ = [
     "Model",
     "Names",
     "Preprocess",
+    "QuestionAnswerer",
     "Target",
     "TargetEvidence",
+    "Tower",
     "UnitEvidence",
     "UnitName",
+    "Vocabulary",
     "__version__",
     "dissect",
     "explain",
+    "explain_answer",
+    "explain_caption",
     "grad_cam",
     "list_models",
+    "load_answerer",
+    "load_captioner",
     "load_explanation",
     "load_model",
     "load_names",

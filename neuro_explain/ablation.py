@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from dissection.recording import evaluating, record
 from neuro_explain.sentence import check_sentence
-from neuro_explain.targets import Target, class_probabilities
+from neuro_explain.targets import Target
 
 DRAWS = 100
 _COPY_BYTES = 64 << 20  # maps of so many ablated copies at once
@@ -172,8 +172,8 @@ def check_by_ablation(
             "the ablation check has no answer; explain without the check"
         )
     probabilities = None
-    if probability is not None and target.index is not None:
-        probabilities = class_probabilities(outputs)[:, target.index].double().numpy()
+    if probability is not None and target.probability is not None:
+        probabilities = target.probability(outputs).double().numpy()
     check = AblationCheck(
         units=tuple(units),
         silent=tuple(unit for unit in units if not fires[unit]),
@@ -191,4 +191,4 @@ def check_by_ablation(
         seed=seed,
         text="",
     )
-    return replace(check, text=check_sentence(check, target.label))
+    return replace(check, text=check_sentence(check, target))

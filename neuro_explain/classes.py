@@ -53,16 +53,29 @@ def read_classes(source: str | Path | Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def find_class(classes: Sequence[str], wanted: str | int) -> int:
+def find_class(
+    classes: Sequence[str],
+    wanted: str | int,
+    *,
+    what: str = "class",
+    owner: str = "the model",
+    digits: bool = True,
+) -> int:
     """The number of the class that `wanted` names or is.
+
+    Args:
+        classes: the names.
+        wanted: a name or a number.
+        what, owner: how messages call one of them, and whose they are.
+        digits: whether a text of digits that is no name is a number; not where names may be numbers themselves.
 
     Raises:
         ValueError: no such class (near names are offered), or several.
     """
     if isinstance(wanted, numbers.Integral) and not isinstance(wanted, bool):
-        return _in_range(classes, int(wanted))
+        return _in_range(classes, int(wanted), what, owner)
     if not isinstance(wanted, str):
-        raise ValueError(f"class: expected a name or a number, got {wanted!r}")
+        raise ValueError(f"{what}: expected a name or a number, got {wanted!r}")
     for spelled in (str, _loosely):
         # Exactly first: ImageNet has both a "Cardigan" (a dog) and a "cardigan".
         hits = [i for i, name in enumerate(classes) if spelled(name) == spelled(wanted)]
@@ -70,11 +83,9 @@ def find_class(classes: Sequence[str], wanted: str | int) -> int:
             return hits[0]
         if hits:
             which = ", ".join(f"{i} ({classes[i]})" for i in hits)
-            raise ValueError(
-                f"class {wanted!r}: several classes are named so; give one of the numbers {which}"
-            )
-    if wanted.strip().isdecimal():
-        return _in_range(classes, int(wanted))
+            raise ValueError(f"{what} {wanted!r}: several are named so; give one of the numbers {which}")
+    if digits and wanted.strip().isdecimal():
+        return _in_range(classes, int(wanted), what, owner)
     by_loose = {_loosely(name): name for name in classes}
     near = difflib.get_close_matches(_loosely(wanted), by_loose, n=4, cutoff=0.5)
     near += [loose for loose in by_loose if _loosely(wanted) in loose and loose not in near][: 4 - len(near)]
@@ -83,13 +94,17 @@ def find_class(classes: Sequence[str], wanted: str | int) -> int:
         if near
         else f"the first are {_first(classes)}"
     )
-    raise ValueError(f"class {wanted!r} is none of the model's {len(classes)} classes: {hint}")
+    raise ValueError(f"{what} {wanted!r} is none of {owner}'s {len(classes)} {_plural(what)}: {hint}")
 
 
-def _in_range(classes: Sequence[str], number: int) -> int:
+def _in_range(classes: Sequence[str], number: int, what: str, owner: str) -> int:
     if 0 <= number < len(classes):
         return number
-    raise ValueError(f"class {number}: the model's classes are numbered from 0 to {len(classes) - 1}")
+    raise ValueError(f"{what} {number}: {owner}'s {_plural(what)} are numbered from 0 to {len(classes) - 1}")
+
+
+def _plural(what: str) -> str:
+    return f"{what}es" if what.endswith("s") else f"{what}s"
 
 
 def _first(classes: Sequence[str]) -> str:

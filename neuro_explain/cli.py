@@ -21,6 +21,7 @@ from neuro_explain.commands.explain import explain
 from neuro_explain.commands.models import models
 from neuro_explain.commands.names import names_command
 from neuro_explain.commands.report import report
+from neuro_explain.commands.speak import ask, caption
 
 # In the order in which one uses them; --help lists them so.
 COMMANDS: tuple[click.Command, ...] = (
@@ -30,6 +31,8 @@ COMMANDS: tuple[click.Command, ...] = (
     dissect,
     names_command,
     explain,
+    caption,
+    ask,
     report,
     evaluate,
 )

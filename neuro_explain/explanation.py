@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,36 @@ class Explained:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word of a caption: its text, its target's place among the targets, its probability given what came before."""
+
+    text: str
+    target: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a captioner or a question answerer said, if it was one.
+
+    Attributes:
+        task: which of the two.
+        text: the caption, or the answer, that is explained.
+        question: that was asked.
+        forced: the caption was given, or the answer is not the network's best one.
+        words: of the caption.
+        fingerprint: of the whole network; that of its image tower is the model's.
+    """
+
+    task: Literal["caption", "answer"]
+    text: str
+    question: str | None
+    forced: bool
+    words: tuple[Word, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class NamesUsed:
     """Where the names came from; `verified` if they were made with this model's weights, as far as known."""
 
@@ -100,6 +130,7 @@ class Explanation:
         text: the first target's sentence and the check's.
         notes: what a reader must know.
         exemplars: pictures of the first target's units, by unit.
+        asked: the caption or the question and answer, where the network is no classifier.
     """
 
     image_name: str
@@ -120,6 +151,7 @@ class Explanation:
     text: str
     notes: tuple[str, ...]
     exemplars: Mapping[int, bytes]
+    asked: Asked | None = None
 
     def _units(self) -> dict[int, UnitEvidence]:
         """The units shown anywhere, by number, in ascending order."""
@@ -142,6 +174,7 @@ class Explanation:
             "check": None if self.check is None else _check_to_dict(self.check),
             "text": self.text,
             "notes": list(self.notes),
+            "asked": None if self.asked is None else _asked_to_dict(self.asked),
         }
 
     def save(
@@ -240,6 +273,14 @@ def _unit_to_dict(one: UnitEvidence, rows: Mapping[int, int]) -> dict[str, Any]:
     }
 
 
+def _asked_to_dict(asked: Asked) -> dict[str, Any]:
+    return {**asdict(asked), "words": [asdict(word) for word in asked.words]}
+
+
+def _asked_from_dict(data: Mapping[str, Any]) -> Asked:
+    return Asked(**{**data, "words": tuple(Word(**word) for word in data["words"])})
+
+
 def _check_to_dict(check: AblationCheck) -> dict[str, Any]:
     return {**asdict(check), "units": list(check.units), "silent": list(check.silent)}
 
@@ -284,6 +325,7 @@ def load_explanation(folder: str | os.PathLike[str]) -> Explanation:
             text=data["text"],
             notes=tuple(data["notes"]),
             exemplars=pictures,
+            asked=None if data.get("asked") is None else _asked_from_dict(data["asked"]),
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ArtifactError(f"{path} cannot be read as an explanation ({error}); make it again") from error

@@ -16,8 +16,8 @@ Several targets share one forward pass and one batched backward pass of the head
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
@@ -106,6 +106,7 @@ def grad_cam(
             stack.enter_context(torch.inference_mode(False))
         plain = stack.enter_context(evaluating(net))
         _check_weights(plain)
+        stack.enter_context(_differentiable_recurrence(plain))
         # First with gradients off up to the layer. If a part of the network that holds the layer runs under
         # its own no_grad, they go off again at that part's end: then once more, gradients on from the start.
         for backbone_graph in (False, True):
@@ -142,6 +143,23 @@ def grad_cam(
     if note := softmax_note(output):
         warnings.warn(note, UserWarning, stacklevel=2)
     return GradCAM(alpha, signed_map, scores, activations, output)
+
+
+@contextmanager
+def _differentiable_recurrence(net: nn.Module) -> Iterator[None]:
+    """Lets `nn.LSTM` and its like be differentiated in a network that is in eval mode.
+
+    cuDNN has a backward pass for them in training mode alone. All that this mode changes in them is dropout, which is
+    off meanwhile.
+    """
+    recurrent = [(module, module.dropout) for module in net.modules() if isinstance(module, nn.RNNBase)]
+    try:
+        for module, _ in recurrent:
+            module.training, module.dropout = True, 0.0
+        yield
+    finally:
+        for module, dropout in recurrent:
+            module.training, module.dropout = False, dropout
 
 
 def _check_weights(net: nn.Module) -> None:

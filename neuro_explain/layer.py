@@ -49,7 +49,7 @@ class FoundLayer:
         rectified: the map is never negative.
         map_size: (h, w) of the map.
         units: its number of channels, U.
-        scores: the number of class scores that the network gives.
+        scores: the number of class scores that the network gives; 0 if it need not give any.
     """
 
     name: str
@@ -60,28 +60,31 @@ class FoundLayer:
     scores: int
 
 
-def find_layer(net: nn.Module, example: Tensor, *, layer: str | None = None) -> FoundLayer:
+def find_layer(
+    net: nn.Module, example: Tensor, *, layer: str | None = None, scores: bool = True
+) -> FoundLayer:
     """The last spatial layer of a classifier, or the named one after a check.
 
     Args:
         net: a classifier; it runs in eval mode without gradients, and comes back as it was.
         example: an input `[1, 3, h, w]` of its usual size, best not constant.
         layer: a dotted name, instead of the automatic choice.
+        scores: whether the network must give class scores; an image tower inside a larger network gives anything.
 
     Raises:
-        ValueError: the network's output is not `[1, C]`; there is no spatial layer; the named layer does not
-            exist, does not run exactly once, or does not give a map.
+        ValueError: the network's output is not `[1, C]` though it must be; there is no spatial layer; the named layer
+            does not exist, does not run exactly once, or does not give a map.
     """
     seen = trace(net, example)
-    scores = _scores(seen.output, example)
+    classes = _scores(seen.output, example) if scores else 0
     if layer is not None:
         output, least = _recorded(net, layer, example)
         units, size = _map_of(layer, output, example)
         reason = f"{layer}: as given, {_described(units, size, least)}"
         if least < 0 and any(c.name == layer and _relu_follows(seen, c) for c in seen.calls):
             reason += f"; {layer + RELU_SUFFIX} is its rectified map"
-        return FoundLayer(layer, reason, least >= 0, size, units, scores)
-    call = _last_spatial(seen, example, scores)
+        return FoundLayer(layer, reason, least >= 0, size, units, classes)
+    call = _last_spatial(seen, example, classes)
     name, why = call.name, "the last spatial map before pooling"
     output, least = _recorded(net, name, example)
     if least < 0 and _relu_follows(seen, call):
@@ -90,7 +93,7 @@ def find_layer(net: nn.Module, example: Tensor, *, layer: str | None = None) -> 
         output, least = _recorded(net, name, example)
     units, size = _map_of(name, output, example)
     return FoundLayer(
-        name, f"{name}: {why}, {_described(units, size, least)}", least >= 0, size, units, scores
+        name, f"{name}: {why}, {_described(units, size, least)}", least >= 0, size, units, classes
     )
 
 
@@ -160,7 +163,8 @@ def _last_spatial(seen: Trace, example: Tensor, scores: int) -> Call:
     if any(_is_token_block(call, example) for call in seen.calls[last + 1 :]):
         raise ValueError(
             "no spatial convolutional layer at the end of the network: there it works on tokens, as "
-            "transformers do; give layer= with the name of a layer that puts out a map [N, U, h, w]"
+            "transformers do; give layer= with the name of a layer that puts out a map [N, U, h, w], or of a block "
+            "of tokens with their grid, as in encoder.layers.10+14x14"
         )
     # Blocks complete after their parts: of the calls that hand on this same map, the last is the outermost.
     same = [seen.calls[at] for at in candidates if seen.calls[at].output is seen.calls[last].output]

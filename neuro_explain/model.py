@@ -12,50 +12,26 @@ it yourself. The network is held as it is: its mode, its gradients and its weigh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from neuro_explain.classes import find_class, numbered, read_classes
-from neuro_explain.layer import find_layer
-from neuro_explain.preprocess import Preprocess, preprocess_named
+from neuro_explain.preprocess import Preprocess
+from neuro_explain.tower import Tower
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Model:
-    """A classifier with all that an explanation of it needs.
+class Model(Tower):
+    """A classifier with all that an explanation of it needs: a `Tower` whose output is class scores.
 
     Attributes:
         net: the network; `[N, 3, h, w]` in, class scores before softmax `[N, C]` out.
-        preprocess: how an image becomes its input.
         classes: C display names.
-        layer: dotted name of the layer whose units are meant.
-        name: what the model is called in results.
-        weights: which weights it has.
-        origin: where they come from.
-        licence: under which terms.
-        layer_reason: why this layer, and what its map is.
-        layer_rectified: the layer's map is never negative.
-        map_size: (h, w) of the layer's map.
-        units: its number of channels, U.
     """
 
-    net: nn.Module
-    preprocess: Preprocess
     classes: tuple[str, ...]
-    layer: str
-    name: str
-    weights: str
-    origin: str
-    licence: str
-    layer_reason: str = field(init=False)
-    layer_rectified: bool = field(init=False)
-    map_size: tuple[int, int] = field(init=False)
-    units: int = field(init=False)
 
     def __init__(
         self,
@@ -84,50 +60,14 @@ class Model:
         Raises:
             ValueError: no module; another number of names than of scores; no spatial layer; see `find_layer`.
         """
-        if not isinstance(net, nn.Module):
-            raise ValueError(f"net: expected a torch.nn.Module, got {type(net).__name__}")
-        recipe = preprocess_named(preprocess) if isinstance(preprocess, str) else preprocess
-        if not isinstance(recipe, Preprocess):
-            raise ValueError(
-                "preprocess: expected a neuro_explain.Preprocess, which says how the network's input is made, "
-                f"got {'nothing' if preprocess is None else type(preprocess).__name__}"
-            )
-        name = name or type(net).__name__
-        try:
-            found = find_layer(net, _example(net, recipe), layer=layer)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+        found = self._look(net, preprocess, layer, name, weights, origin, licence, scores=True)
         names = numbered(found.scores) if classes is None else read_classes(classes)
         if len(names) != found.scores:
             raise ValueError(
-                f"classes: {name} gives {found.scores} scores, but there are {len(names)} class names; "
+                f"classes: {self.name} gives {found.scores} scores, but there are {len(names)} class names; "
                 "give one name for each score"
             )
-        for attribute, value in {
-            "net": net,
-            "preprocess": recipe,
-            "classes": names,
-            "layer": found.name,
-            "name": name,
-            "weights": weights,
-            "origin": origin,
-            "licence": licence,
-            "layer_reason": found.reason,
-            "layer_rectified": found.rectified,
-            "map_size": found.map_size,
-            "units": found.units,
-        }.items():
-            object.__setattr__(self, attribute, value)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network's weights are; the CPU if it has none."""
-        return _home(self.net)[0]
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The number type of the network's weights, which its input must have; float32 if it has none."""
-        return _home(self.net)[1]
+        object.__setattr__(self, "classes", names)
 
     def class_index(self, wanted: str | int) -> int:
         """The number of a class given by name or number.
@@ -139,18 +79,3 @@ class Model:
             ValueError: no such class (near names are offered), or several of that name.
         """
         return find_class(self.classes, wanted)
-
-
-def _home(net: nn.Module) -> tuple[torch.device, torch.dtype]:
-    for weight in net.parameters():
-        if weight.is_floating_point():
-            return weight.device, weight.dtype
-    return torch.device("cpu"), torch.float32
-
-
-def _example(net: nn.Module, preprocess: Preprocess) -> Tensor:
-    """An input `[1, 3, h, w]` of noise, the same on every machine, made as the network's inputs are made."""
-    h, w = preprocess.input_size
-    pixels = np.random.default_rng(0).integers(0, 256, (h, w, 3), dtype=np.uint8)
-    device, dtype = _home(net)
-    return preprocess.probe(Image.fromarray(pixels))[None].to(device, dtype)

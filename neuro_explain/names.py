@@ -19,7 +19,7 @@ from dissection.dissect import dissect as dissect_layer
 from dissection.names import MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
-from neuro_explain.model import Model
+from neuro_explain.tower import Tower
 
 
 def open_concepts(specs: readers.Spec | Sequence[readers.Spec]) -> ConceptDataset:
@@ -40,7 +40,7 @@ def _open_diorama(text: str) -> ConceptDataset:
 
 
 def dissect(
-    model: Model,
+    model: Tower,
     concepts: ConceptDataset | str | Sequence[readers.Spec],
     *,
     quantile: float = QUANTILE,
@@ -56,7 +56,8 @@ def dissect(
     """Names the units of the model's layer; see `dissection.dissect.dissect` for the options.
 
     Args:
-        model: the network with its layer and preprocessing.
+        model: the network with its layer and preprocessing: a `Model`, or the `tower` of a captioner or of a network
+            that answers questions.
         concepts: an opened concept set, or its spec or specs.
 
     Raises:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dissection.artifact import check_writable
 from dissection.images import ImageError
-from dissection.names import Names
-from neuro_explain.explain import explain, printable
 from neuro_explain.explanation import KIND, Explanation
-from neuro_explain.model import Model
+from neuro_explain.inquiry import printable
 from neuro_explain.report import write_report
 
 _LONGEST_STEM = 100  # characters of an image's name that its folder takes over
@@ -62,27 +59,24 @@ def output_folders(images: Sequence[Path], out: Path, *, overwrite: bool = False
 
 
 def explain_to_folders(
-    model: Model,
+    explain: Callable[[Path], Explanation],
     pairs: Sequence[tuple[Path, Path]],
-    names: Names,
     *,
     overwrite: bool = False,
     arguments: Sequence[str] | None = None,
-    options: Mapping[str, Any],
 ) -> Iterator[Done | Failed]:
     """Explains each image into its folder; an image that cannot be read becomes a `Failed`.
 
     Args:
-        model, names: as for `explain`.
+        explain: what makes the explanation of an image.
         pairs: from `output_folders`.
         overwrite: replace artifacts.
         arguments: of the command line, for the manifests; each tells of its own image alone, since a page is
             passed on and the other names are nobody's business.
-        options: of `explain`.
     """
     for image, folder in pairs:
         try:
-            explanation = explain(model, image, names, **options)
+            explanation = explain(image)
         except (ImageError, FileNotFoundError) as error:
             yield Failed(image, error)
             continue

@@ -120,17 +120,19 @@ def _hides(value: float, text: str, share: bool) -> bool:
     return shown != value and (shown == 0 or (share and shown == 1))
 
 
-def check_sentence(check: AblationCheck, label: str) -> str:
+def check_sentence(check: AblationCheck, target: Target) -> str:
     """The ablation check in words: what the decision loses without its strongest units."""
     count = number_word(len(check.units))
     units, taken = ("this unit", "the strongest unit")
     if len(check.units) > 1:
         units, taken = f"these {count} units", f"the {count} strongest units"
     if check.probability is not None and check.probability_without is not None:
-        what, share = f"p({label})", True
+        what, share = f"p({target.label})", True
         before, after, spread = check.probability, check.probability_without, check.random_probability
     else:
-        what, share = f"the score of “{label}”", False
+        score = "log-probability" if target.kind == "caption" else "score"
+        quoted = target.label if target.label.startswith("“") else f"“{target.label}”"
+        what, share = f"the {score} of {quoted}", False
         before, after, spread = check.score, check.score_without, check.random_score
     drawn = [] if spread is None else [spread.mean, spread.p5, spread.p95]
     was, now, *drawn_texts = _written([before, after, *drawn], share=share)

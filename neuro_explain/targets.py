@@ -21,7 +21,7 @@ from torch import Tensor
 # Rows that are probabilities sum to 1; in bfloat16 only up to 2^-9, the rounding of each of them. Twice that.
 _SUM_TOLERANCE = 2**-8
 
-Kind = Literal["class", "contrast", "counterfactual", "other"]
+Kind = Literal["class", "contrast", "counterfactual", "caption", "word", "other"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Target:
         label: what to call it.
         score: maps the output `[N, C]` to scores `[N]`.
         kind: what sort of target it is.
-        index, versus: the class numbers that it compares, where there are any.
+        index, versus: the class numbers that it compares, where there are any; for a word its place in the caption.
+        probability: maps the output to probabilities `[N]`; None for a score that has none.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Target:
     kind: Kind = "other"
     index: int | None = None
     versus: int | None = None
+    probability: Callable[[Tensor], Tensor] | None = None
 
     def __call__(self, output: Tensor) -> Tensor:
         """The scores `[N]`."""
@@ -48,7 +50,13 @@ class Target:
     @classmethod
     def of_class(cls, index: int, label: str | None = None) -> Target:
         """The score of a class."""
-        return cls(label or f"class {index}", lambda output: _column(output, index), "class", index)
+        return cls(
+            label or f"class {index}",
+            lambda output: _column(output, index),
+            "class",
+            index,
+            probability=lambda output: class_probabilities(output)[:, index],
+        )
 
     @classmethod
     def contrast(cls, index: int, versus: int, label: str | None = None) -> Target:

@@ -22,6 +22,7 @@ from neuro_explain.recipes import (
     Loaded,
     ModelEntry,
     diorama_nets,
+    diorama_speakers,
     efficientnet_lite0,
     near,
     places365_nets,
@@ -30,8 +31,18 @@ from neuro_explain.recipes import (
     torchvision_nets,
     your_nets,
 )
+from neuro_explain.recipes.speakers import load_answerer, load_captioner, load_speaker
+from neuro_explain.tower import Tower
 
-__all__ = ["ModelEntry", "list_models", "load_model"]
+__all__ = [
+    "ModelEntry",
+    "device_named",
+    "list_models",
+    "load_answerer",
+    "load_captioner",
+    "load_model",
+    "load_tower",
+]
 
 _Loader = Callable[[str, str | Path | None, bool], Loaded]
 _WEIGHT_FILES = {".pt", ".pth", ".tar", ".bin", ".safetensors", ".params", ".ckpt"}
@@ -67,7 +78,7 @@ def load_model(
         ValueError: an unknown name, layer or device; a damaged or refused file; weights of another
             architecture; another number of class names than of classes.
     """
-    target = _device(device)
+    target = device_named(device)
     loaded = _loader(name)(name, weights, download)
     recipe = preprocess if preprocess is not None else loaded.preprocess
     if recipe is None:
@@ -87,6 +98,41 @@ def load_model(
     )
 
 
+def load_tower(
+    name: str,
+    *,
+    weights: str | Path | None = None,
+    layer: str | None = None,
+    classes: Sequence[str] | str | Path | None = None,
+    preprocess: Preprocess | str | None = None,
+    device: str | torch.device = "cpu",
+    download: bool = False,
+) -> Tower:
+    """What sees the image: a classifier as `load_model` has it, or the image tower of one that speaks.
+
+    Args:
+        name, weights, layer, classes, preprocess, device, download: as for `load_model`; the networks that speak have
+            their own layer, preprocessing and words.
+
+    Raises:
+        ValueError: as `load_model`; an option that does not go with a network that speaks.
+    """
+    speaker = load_speaker(name, weights=weights, device=device, download=download)
+    if speaker is None:
+        return load_model(
+            name,
+            weights=weights,
+            layer=layer,
+            classes=classes,
+            preprocess=preprocess,
+            device=device,
+            download=download,
+        )
+    if classes is not None or preprocess is not None or layer is not None:
+        raise ValueError(f"{name}: it comes with its layer, words and preprocessing; leave those options out")
+    return speaker.tower
+
+
 def list_models() -> list[ModelEntry]:
     """What `load_model` takes, and which weights are there or missing; nothing is loaded or downloaded."""
     return list(_entries())
@@ -94,6 +140,7 @@ def list_models() -> list[ModelEntry]:
 
 def _entries() -> Iterator[ModelEntry]:
     yield from diorama_nets.entries()
+    yield from diorama_speakers.entries()
     yield from efficientnet_lite0.entries()
     yield from squeezenet_places365.entries()
     yield from places365_nets.entries()
@@ -125,7 +172,12 @@ def _loader(name: str) -> _Loader:
     raise ValueError(f"model {name!r} is unknown{hint}; `neuro-explain models list` shows all")
 
 
-def _device(device: str | torch.device) -> torch.device:
+def device_named(device: str | torch.device) -> torch.device:
+    """The device, if it is there.
+
+    Raises:
+        ValueError: it cannot be used here.
+    """
     try:
         place = torch.device(device)
         torch.empty(0, device=place)

@@ -12,6 +12,7 @@ import numpy as np
 
 from reports import draw, words
 from reports.contract import Row
+from reports.headings import wording
 from reports.place import address
 from reports.read import Artifact
 
@@ -37,6 +38,7 @@ def collection_view(artifact: Artifact, members: Sequence[tuple[Row, Artifact]],
     concepts = _concepts([member.facts for _, member in members])
     return {
         "title": facts["title"],
+        "said": "caption" if all(_is_caption(member.facts) for _, member in members) else "answer",
         "paragraphs": [part.strip() for part in facts["intro"].split("\n\n") if part.strip()],
         "manifest": artifact.manifest,
         "cards": cards,
@@ -52,14 +54,15 @@ def collection_view(artifact: Artifact, members: Sequence[tuple[Row, Artifact]],
 
 def collection_twin(artifact: Artifact, cards: Sequence[Row]) -> Row:
     """The page's facts for machines: the collection, and of each card what it says."""
-    said = ("folder", "image", "predicted", "probability", "label", "verdict", "sentence")
+    said = ("folder", "image", "question", "predicted", "probability", "label", "verdict", "sentence")
     members = [{key: card[key] for key in said} for card in cards]
     return {"collection": artifact.facts, "manifest": artifact.manifest, "members": members}
 
 
 def _card(row: Row, member: Artifact, colours: str) -> Row:
     facts, label = member.facts, row["label"]
-    first = facts["targets"][0]
+    asked, first = facts.get("asked"), facts["targets"][0]
+    said = wording(first, facts)
     best = facts["predictions"][0] if facts["predictions"] else None
     predicted = best["label"] if best else None
     verdict = None if label is None or best is None else "right" if label == predicted else "wrong"
@@ -71,18 +74,19 @@ def _card(row: Row, member: Artifact, colours: str) -> Row:
     )
     across, down = draw.image_size(picture)
     where = words.where_hot(cells, (left, top, right, bottom), width, height)
-    of_answer = first["kind"] == "class" and best is not None and first["index"] == best["index"]
     return {
         "folder": row["folder"],
         "address": address(row["folder"]),
         "image": image["name"],
+        "question": asked["question"] if asked else None,
         "predicted": predicted,
-        "heading": predicted or first["label"],
-        "probability": words.percent(best["probability"]) if best else "",
+        "heading": predicted or said.name,
+        # Of a caption it is the product of its words': it says more about its length than about its truth.
+        "probability": words.percent(best["probability"]) if best and not _is_caption(facts) else "",
         "label": label,
         "verdict": verdict,
-        "rank_of_label": _rank(label, facts["predictions"]) if verdict == "wrong" else "",
-        "explained": None if of_answer else first["label"],
+        "rank_of_label": _rank(label, facts) if verdict == "wrong" else "",
+        "explained": None if first is _answer(facts) else said.name,
         "sentence": first["sentence"],
         "sides": [
             {"side": side, "chips": _chips(first, side, facts["rank_by"])} for side in ("for", "against")
@@ -92,17 +96,23 @@ def _card(row: Row, member: Artifact, colours: str) -> Row:
             "uri": draw.data_uri(picture),
             "width": across,
             "height": down,
-            "alt": f"{image['name']} with the Grad-CAM map for “{first['label']}”: {where}",
+            "alt": f"{image['name']} with the Grad-CAM map for “{said.name}”: {where}",
         },
     }
 
 
-def _rank(label: str, predictions: Sequence[Row]) -> str:
+def _is_caption(facts: Row) -> bool:
+    asked = facts.get("asked")
+    return asked is not None and asked["task"] == "caption"
+
+
+def _rank(label: str, facts: Row) -> str:
     """Which answer the true label was: "the 2nd answer, 21 %", with a space that does not break."""
+    noun, predictions = "caption" if _is_caption(facts) else "answer", facts["predictions"]
     for place, row in zip(_ORDINALS, predictions, strict=False):
         if row["label"] == label:
-            return f"the {place} answer, {words.percent(row['probability'])}".replace(" %", "\u00a0%")
-    return f"not among the {len(predictions)} best answers"
+            return f"the {place} {noun}, {words.percent(row['probability'])}".replace(" %", "\u00a0%")
+    return f"not among the {words.count(len(predictions), f'best {noun}')}"
 
 
 def _speaking(target: Row, side: str, rank_by: str) -> list[Row]:
@@ -166,9 +176,14 @@ def _concepts(explanations: Sequence[Row]) -> list[Row]:
 
 
 def _answer(facts: Row) -> Row | None:
-    """The evidence for the network's best class, if the explanation holds it."""
-    best = facts["predictions"][0]["index"] if facts["predictions"] else None
-    for target in facts["targets"]:
-        if target["kind"] == "class" and target["index"] == best:
-            return dict(target)
+    """The evidence for the network's best class, answer or caption, if the explanation holds it."""
+    targets: list[Row] = facts["targets"]
+    if not facts["predictions"]:
+        return None
+    best = facts["predictions"][0]
+    for target in targets:
+        if target["kind"] == "class" and target["index"] == best["index"]:
+            return target
+        if target["kind"] == "caption" and facts["asked"]["text"] == best["label"]:
+            return target
     return None

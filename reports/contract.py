@@ -50,7 +50,14 @@ TARGET = _keys(
     "kind label index versus score probability sentence zero_map named_alpha_share "
     "named_contribution_share silent_units for against"
 )
-TARGET_KINDS = ("class", "contrast", "counterfactual")
+ASKED = _keys("task text question forced words")
+WORD = _keys("text target probability")
+TASKS = ("caption", "answer")
+TARGET_KINDS: Mapping[str | None, tuple[str, ...]] = {  # by the task; without one the network is a classifier
+    None: ("class", "contrast", "counterfactual"),
+    "answer": ("class", "contrast", "counterfactual"),
+    "caption": ("caption", "word"),
+}
 UNIT = _keys(
     "unit rank concept category iou margin best_concept runner_up alpha activation contribution silent "
     "above_threshold map"
@@ -144,6 +151,13 @@ def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], whe
         need(facts[part], keys, f"{where}: {part}")
     for i, prediction in enumerate(facts["predictions"]):
         need(prediction, PREDICTION, f"{where}: predictions[{i}]")
+    asked = facts.get("asked")
+    if asked is not None:
+        need(asked, ASKED, f"{where}: asked")
+        if asked["task"] not in TASKS:
+            tasks = ", ".join(map(repr, TASKS))
+            raise ReportError(f"{where}: asked: expected a task among {tasks}, got {asked['task']!r}; {SEE}")
+    kinds = TARGET_KINDS[None if asked is None else asked["task"]]
     targets, shape = facts["targets"], tuple(facts["model"]["map_size"])
     signed, units = arrays["signed_map"], arrays["unit_map"]
     if not targets or signed.shape != (len(targets), *shape) or units.shape[1:] != shape:
@@ -153,8 +167,12 @@ def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], whe
         )
     for i, target in enumerate(targets):
         need(target, TARGET, f"{where}: targets[{i}]")
-        if target["kind"] not in TARGET_KINDS:
-            raise ReportError(f"{where}: targets[{i}]: unknown kind {target['kind']!r}")
+        if target["kind"] not in kinds:
+            of = "of a classifier" if asked is None else f"of the task {asked['task']!r}"
+            raise ReportError(
+                f"{where}: targets[{i}]: expected a kind {of}, {', '.join(map(repr, kinds))}, "
+                f"got {target['kind']!r}; {SEE}"
+            )
         for side in ("for", "against"):
             for j, unit in enumerate(target[side]):
                 need(unit, UNIT, f"{where}: targets[{i}]: {side}[{j}]")
@@ -162,6 +180,46 @@ def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], whe
                     raise ReportError(f"{where}: unit {unit['unit']}: map {unit['map']} of {len(units)}")
     if facts["check"] is not None:
         need(facts["check"], CHECK, f"{where}: check")
+    if asked is not None:
+        _check_asked(asked, targets, f"{where}: asked")
+
+
+def _check_asked(asked: Row, targets: list[Row], where: str) -> None:
+    """The words of a caption stand in order, and each has its target; an answer has a question and no words."""
+    need_type(asked["text"], str, f"{where}: text")
+    need_type(asked["forced"], bool, f"{where}: forced")
+    need_type(asked["words"], list, f"{where}: words")
+    if asked["task"] == "answer":
+        need_type(asked["question"], str, f"{where}: question")
+        if asked["words"]:
+            raise ReportError(
+                f"{where}: words: expected none for an answer, got {len(asked['words'])}; {SEE}"
+            )
+        return
+    if asked["question"] is not None:
+        raise ReportError(f"{where}: question: expected null for a caption, got a question; {SEE}")
+    for place, word in enumerate(asked["words"]):
+        here = f"{where}: words[{place}]"
+        need(word, WORD, here)
+        need_type(word["text"], str, f"{here}: text")
+        need_type(word["target"], int, f"{here}: target")
+        if not 0 <= word["target"] < len(targets):
+            raise ReportError(f"{here}: target {word['target']} of {len(targets)}; {SEE}")
+        target = targets[word["target"]]
+        if (target["kind"], target["index"]) != ("word", place):
+            raise ReportError(
+                f"{here}: expected the target of kind 'word' with index {place}, got kind {target['kind']!r} "
+                f"with index {target['index']}; {SEE}"
+            )
+        share = word["probability"]
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise ReportError(f"{here}: expected a probability from 0 to 1, got {share!r}; {SEE}")
+    kinds = [target["kind"] for target in targets]
+    if (kinds.count("caption"), kinds.count("word")) != (1, len(asked["words"])):
+        raise ReportError(
+            f"{where}: expected a target of kind 'caption' and one of kind 'word' for each of "
+            f"{len(asked['words'])} words, got {kinds.count('caption')} and {kinds.count('word')}; {SEE}"
+        )
 
 
 def check_collection(facts: Row, where: str) -> None:

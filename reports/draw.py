@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import io
 from functools import cache
+from itertools import groupby
 
 import numpy as np
 from markupsafe import Markup
@@ -175,14 +176,22 @@ def shrink(data: bytes, quality: int, height: int | None = None) -> bytes:
 def pack(cells: NDArray[np.float32]) -> dict[str, float | str]:
     """A map's cells for the browser: signed bytes, −127…127, in base64, and the value of one step.
 
-    Zero stays exactly zero, so the sign of a cell survives the rounding or becomes none.
+    Zero stays exactly zero, so the sign of a cell survives the rounding or becomes none. Most cells of a rectified
+    map are zero, so a run of zeros is written as one 0 and the length of the run, 1…255.
     """
     peak = float(np.abs(cells).max())
     step = peak / 127 if peak > 0 else 0.0
     # in float64: a step of the smallest float32 numbers is 0 in float32
     whole = np.rint(cells.astype(np.float64) / step) if step > 0 else np.zeros(cells.shape)
-    data = base64.b64encode(whole.astype(np.int8).tobytes()).decode("ascii")
-    return {"step": float(f"{step:.6g}"), "cells": data}
+    data = bytearray()
+    for value, run in groupby(whole.astype(np.int8).tobytes()):
+        length = len(list(run))
+        if value:
+            data += bytes([value]) * length
+        while not value and length > 0:
+            data += bytes([0, min(length, 255)])
+            length -= 255
+    return {"step": float(f"{step:.6g}"), "cells": base64.b64encode(data).decode("ascii")}
 
 
 def signed_bar(share: float) -> Markup:

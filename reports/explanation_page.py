@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import draw, words
+from reports.asked import asked_view
 from reports.contract import Row
+from reports.headings import wording
 from reports.read import Artifact
 
 _AXIS_ENDS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, float("inf"))  # of probabilities in a chart
@@ -44,15 +46,12 @@ def explanation_view(artifact: Artifact, colours: str) -> Row:
         "crop": {"x": left, "y": top, "width": right - left, "height": bottom - top},
         "cut": left > 0.5 or top > 0.5 or right < image["width"] - 0.5 or bottom < image["height"] - 0.5,
     }
-    labels = {p["index"]: p["label"] for p in facts["predictions"]}
-    labels |= {t["index"]: t["label"] for t in facts["targets"] if t["kind"] == "class"}
-    targets = [
-        _target(number, target, labels, artifact, colours) for number, target in enumerate(facts["targets"])
-    ]
+    targets = [_target(number, artifact, colours) for number in range(len(facts["targets"]))]
     first = facts["targets"][0]
     rest = facts["text"].removeprefix(first["sentence"]).strip()
     return {
-        "title": f"{targets[0]['heading']} — {image['name']}",
+        "title": f"{_topic(facts, targets[0]['heading'])} — {image['name']}",
+        "asked": asked_view(facts),
         "image": image,
         "model": model,
         "names": names,
@@ -61,7 +60,7 @@ def explanation_view(artifact: Artifact, colours: str) -> Row:
         "answers": _answers(facts),
         "rest": rest,
         "unverified": names["named"] > 0 and not names["verified"],
-        "check": None if facts["check"] is None else _check(facts["check"]),
+        "check": None if facts["check"] is None else _check(facts["check"], wording(first, facts).score),
         "meters": _meters(first),
         "honesty": _honesty(facts),
         "notes": facts["notes"],
@@ -80,34 +79,27 @@ def explanation_maps(artifact: Artifact) -> Row:
     }
 
 
-def _target(number: int, target: Row, labels: dict[int, str], artifact: Artifact, colours: str) -> Row:
-    what = labels.get(target["index"], target["label"])
-    other = labels.get(target["versus"], "the other class") if target["versus"] is not None else None
-    heading, tab, sides, shown = {
-        "class": (f"Why “{what}”?", what, (f"For “{what}”", f"Against “{what}”"), f"Grad-CAM for “{what}”"),
-        "contrast": (
-            f"Why “{what}” rather than “{other}”?",
-            f"Why rather than “{other}”?",
-            (f"For “{what}”", f"For “{other}”"),
-            f"what speaks for “{what}” rather than “{other}”",
-        ),
-        "counterfactual": (
-            f"What speaks against “{what}”?",
-            f"What speaks against “{what}”?",
-            (f"Against “{what}”", f"For “{what}”"),
-            f"what speaks against “{what}” (counterfactual)",
-        ),
-    }[target["kind"]]
+def _topic(facts: Row, heading: str) -> str:
+    """What the page is about, for its title: a caption or a question stands before what is asked of it."""
+    asked = facts.get("asked")
+    if asked is None:
+        return heading
+    return f"{asked['question']} {heading}" if asked["task"] == "answer" else f"“{asked['text']}”: {heading}"
+
+
+def _target(number: int, artifact: Artifact, colours: str) -> Row:
+    target = artifact.facts["targets"][number]
+    said = wording(target, artifact.facts)
     cells = np.clip(artifact.arrays["signed_map"][number], 0, None)
     units = target["for"] + target["against"]
     scale = {key: max((abs(unit[key]) for unit in units), default=0.0) for key in ("alpha", "contribution")}
     return {
         "id": f"target-{number}",
         "kind": target["kind"],
-        "label": target["label"],
-        "heading": heading,
-        "tab": tab,
-        "shown": shown,
+        "name": said.name,
+        "heading": said.heading,
+        "shown": said.shown,
+        "context": said.context,
         "sentence": target["sentence"],
         "zero": target["zero_map"],
         "where": _where(cells, artifact.facts["image"]),
@@ -115,7 +107,7 @@ def _target(number: int, target: Row, labels: dict[int, str], artifact: Artifact
         "shares": _shares(target, artifact.facts["model"]["units"]),
         "columns": [
             {"title": title, "units": [_unit(unit, scale, artifact) for unit in target[side]], "side": side}
-            for title, side in zip(sides, ("for", "against"), strict=True)
+            for title, side in zip(said.sides, ("for", "against"), strict=True)
         ],
     }
 
@@ -208,10 +200,10 @@ def _meters(target: Row) -> list[Row]:
     ]
 
 
-def _check(check: Row) -> Row:
-    """The ablation check as rows of a chart, on an axis from zero that holds them all."""
+def _check(check: Row, score: str) -> Row:
+    """The ablation check as rows of a chart, on an axis from zero that holds them all; `score`: what a score is."""
     likely = check["probability"] is not None
-    key, what = ("probability", "probability") if likely else ("score", "score")
+    key, what = ("probability", "probability") if likely else ("score", score)
     say = words.percent if likely else words.number
     values: list[tuple[str, float, float, float]] = [
         ("the network as it is", check[key], check[key], check[key]),
@@ -274,6 +266,12 @@ def _honesty(facts: Row) -> list[str]:
         lines.append(
             "A unit is named if the region where it fires most overlaps a concept with an IoU of at "
             f"least {words.plain(names['min_iou'])}; {named}."
+        )
+    asked = facts.get("asked")
+    if asked is not None and asked["task"] == "caption":
+        lines.append(
+            "A word’s probability is that of the word after the ones before it, whoever said those. Some words (“of”, "
+            "“a”) follow from them almost by themselves; the map of such a word may say little about the photograph."
         )
     if not model["rectified"]:
         lines.append(

@@ -39,9 +39,12 @@ def render(template: str, artifact: Artifact, view: Mapping[str, Any], place: Pl
         place: the pages that this one links to; a page that stands alone carries nothing for links.
     """
     in_a_set = artifact.kind == "collection" or place.home is not None
-    style = _joined(["page.css", *(["set.css"] if in_a_set else [])])
+    asked = artifact.facts.get("asked") if artifact.kind == "explanation" else None
+    styles = ["page.css", *(["set.css"] if in_a_set else []), *(["asked.css"] if asked else [])]
     links = ["links.js"] if place.names is not None else []
-    first, script = _asset("first.js"), _joined([*links, *_SCRIPTS[artifact.kind], "shell.js"])
+    caption = ["caption.js"] if asked and asked["task"] == "caption" else []
+    style = _joined(styles)
+    first, script = _asset("first.js"), _joined([*links, *_SCRIPTS[artifact.kind], *caption, "shell.js"])
     options = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
         for name, value in sorted(artifact.manifest["options"].items())
@@ -120,6 +123,9 @@ def _made_with(artifact: Artifact) -> list[tuple[str, Any]]:
     elif artifact.kind == "dissection":
         rows += [("Why this layer", facts["layer_reason"]), *_naming(facts)]
     rows.append(("Weights fingerprint", manifest["weights_fingerprint"] or "none"))
+    whole = (facts.get("asked") or {}).get("fingerprint") if artifact.kind == "explanation" else None
+    if whole is not None:
+        rows.append(("Whole network’s fingerprint", whole))
     if artifact.kind != "collection":  # its members have their own
         rows.append(("Data fingerprint", manifest["data_fingerprint"] or "none"))
         rows.append(("Seed", str(manifest["seed"])))

@@ -57,6 +57,11 @@ def overlap(iou: float) -> str:
     return f"{iou:.3f}".replace("-", MINUS)
 
 
+def logarithm(value: float) -> str:
+    """The logarithm of a probability: always two decimals, so that a column of them can be compared."""
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", MINUS)
+
+
 def percent(share: float | None) -> str:
     """A share as a percentage: whole numbers in the middle, more digits at both ends.
 

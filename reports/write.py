@@ -29,6 +29,8 @@ from reports.shell import island, render
 Colors = Literal["perceptual", "paper"]
 
 BYTES_OF_EXPLANATION = 250_000  # with up to ten exemplar strips; more strips may take as much again for each
+TARGETS = 8  # as many targets as that holds
+BYTES_OF_TARGET = 11_500  # a caption has a target for each word: 20 words make 400 kB
 BYTES_OF_STRIPS = 8_000_000  # of a dissection page: 2,048 strips of 4 kB
 _SMALLER: tuple[tuple[int, int | None], ...] = ((75, None), (60, None), (45, None), (35, 72), (25, 64))
 
@@ -99,8 +101,13 @@ def _explanation(artifact: Artifact, colors: Colors, place: Place) -> bytes:
     shown = {unit["unit"] for column in columns for unit in column["units"]}
     strips = {unit: data for unit, data in sorted(artifact.strips.items()) if unit in shown}
     limit = BYTES_OF_EXPLANATION * max(10, len(strips)) // 10
+    limit += BYTES_OF_TARGET * max(0, len(view["targets"]) - TARGETS)
     view["twin"] = island(
-        {"explanation": artifact.facts, "manifest": artifact.manifest, "maps": explanation_maps(artifact)}
+        {
+            "explanation": _with_columns(artifact.facts),
+            "manifest": artifact.manifest,
+            "maps": explanation_maps(artifact),
+        }
         | {"colours": _colour_tables()}
     )
     view["paper"] = colors == "paper"
@@ -149,5 +156,13 @@ def _colour_tables() -> dict[str, str]:
     return {name: base64.b64encode(table).decode("ascii") for name, table in tables.items()}
 
 
+def _with_columns(facts: Row) -> Row:
+    """An explanation whose lists of units are tables by column: the keys of many targets' units would fill the page."""
+    sides = ("for", "against")
+    targets = [target | {side: _columns(target[side]) for side in sides} for target in facts["targets"]]
+    return facts | {"targets": targets}
+
+
 def _columns(rows: list[Row]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}

@@ -155,11 +155,20 @@ def test_the_map_covers_the_crop_and_no_more(show: Any) -> None:
     assert page.locator("svg.main .unseen").count() == 1
 
 
-TEXTS = """([root, selector]) => [...document.querySelectorAll(`${root} ${selector}`)].map((element) => ({
-  unit: element.dataset.unit,
-  ...Object.fromEntries(["rank", "title", "who", "sure", "alpha", "contribution", "fires"].map(
-    (field) => [field, element.querySelector(`[data-field="${field}"]`).textContent])),
-}))"""
+# What a card says in its fields, a row says under the heads of its table.
+TEXTS = """([root, selector]) => {
+  const heads = {rank: "Rank", title: "Unit", who: "Number, category", sure: "How sure", alpha: "alpha",
+                 contribution: "Contribution", fires: "Here"};
+  const text = (element, field) => {
+    if (element.tagName !== "TR") return element.querySelector(`[data-field="${field}"]`).textContent;
+    const columns = [...element.closest("table").tHead.rows[0].cells].map((cell) => cell.textContent);
+    return element.cells[columns.indexOf(heads[field])].textContent;
+  };
+  return [...document.querySelectorAll(`${root} ${selector}`)].map((element) => ({
+    unit: element.dataset.unit,
+    ...Object.fromEntries(Object.keys(heads).map((field) => [field, text(element, field)])),
+  }));
+}"""
 
 
 def test_other_targets_are_one_click_away(show: Any) -> None:

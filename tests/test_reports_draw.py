@@ -83,16 +83,35 @@ def test_paper_covers_evenly() -> None:
     assert (decoded(draw.overlay(np.eye(3, dtype=np.float32), "paper"))[..., 3] == 255).all()
 
 
+def unpacked(text: str) -> np.ndarray:
+    """Signed bytes; a 0 is followed by the number of zeros that it stands for."""
+    data = iter(base64.b64decode(text))
+    cells: list[int] = []
+    for value in data:
+        cells += [value - 256 if value > 127 else value] if value else [0] * next(data)
+    return np.array(cells)
+
+
 @given(hnp.arrays(np.float32, (3, 4), elements=st.floats(-1000, 1000, width=32)))
 @example(np.full((3, 4), 1e-45, np.float32))
+@example(np.array([[0, 0, 0, 5], [-5, 0, 1, 0], [0, 0, 0, 0]], np.float32))
 def test_packed_cells_are_close_and_keep_their_sign(cells: np.ndarray) -> None:
     packed = draw.pack(cells)
     step, text = packed["step"], packed["cells"]
     assert isinstance(step, float) and isinstance(text, str)
-    back = np.frombuffer(base64.b64decode(text), np.int8).reshape(3, 4) * step
+    back = unpacked(text).reshape(3, 4) * step
     # Half a step of rounding, and the step itself is written with six digits.
     assert np.abs(back - cells).max() <= step * 0.501 + 1e-4 * np.abs(cells).max() + 1e-30
     assert (np.sign(back) * np.sign(cells) >= 0).all()
+
+
+def test_a_long_run_of_zeros_is_packed_in_parts() -> None:
+    cells = np.zeros(600, np.float32)
+    cells[[0, 599]] = 1, -1
+    text = draw.pack(cells)["cells"]
+    assert isinstance(text, str) and list(base64.b64decode(text)) == [127, 0, 255, 0, 255, 0, 88, 129]
+    assert unpacked(text).tolist() == [127, *[0] * 598, -127]
+    assert list(base64.b64decode(str(draw.pack(np.zeros((2, 3), np.float32))["cells"]))) == [0, 6]
 
 
 def test_bars_show_sign_by_side_and_class() -> None:

@@ -41,6 +41,12 @@ def test_a_number_in_words_is_the_number_to_three_digits(value: float) -> None:
     assert math.isclose(float(text), value, rel_tol=0.0051)  # half a unit of the third digit of 1.00
 
 
+def test_a_logarithm_has_two_decimals_and_a_true_minus() -> None:
+    assert [words.logarithm(v) for v in (-3.214, -12.0, -0.004, -0.006, 0.0)] == [
+        "−3.21", "−12.00", "0.00", "−0.01", "0.00"
+    ]  # fmt: skip
+
+
 def test_signed_shows_both_signs_and_none_for_zero() -> None:
     assert words.signed(0.5) == "+0.500"
     assert words.signed(-0.5) == "−0.500"

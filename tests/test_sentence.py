@@ -24,6 +24,8 @@ from neuro_explain.sentence import (
 )
 from neuro_explain.targets import Target
 
+X = Target.of_class(0, "x")
+
 
 def say(
     units: Sequence[tuple[str | None, float]],
@@ -335,7 +337,7 @@ FLAT = Spread(0.5, 0.5, 0.5)
     ],
 )
 def test_the_check_in_words(changes: dict[str, Any], text: str) -> None:
-    assert check_sentence(check(**changes), "bookstore") == text
+    assert check_sentence(check(**changes), Target.of_class(0, "bookstore")) == text
 
 
 @pytest.mark.parametrize(
@@ -352,17 +354,22 @@ def test_the_check_in_words(changes: dict[str, Any], text: str) -> None:
     ],
 )
 def test_small_and_large_probabilities(before: float, after: float, words: str) -> None:
-    text = check_sentence(check(probability=before, probability_without=after, random_probability=FLAT), "x")
+    text = check_sentence(check(probability=before, probability_without=after, random_probability=FLAT), X)
     assert f"p(x) {words};" in text
+
+
+def test_a_captions_score_is_called_what_it_is_and_quoted_once() -> None:
+    near = {**CONTRAST, "random_score": Spread(-0.5, -0.5, -0.5)}
+    caption = Target("“a red lamp”", lambda output: output.sum(1), "caption")
+    text = check_sentence(check(**near, score=-3.0, score_without=-5.0), caption)
+    assert "the log-probability of “a red lamp” falls from −3.00 to −5.00;" in text
 
 
 def test_small_scores() -> None:
     near = {**CONTRAST, "random_score": Spread(-0.5, -0.5, -0.5)}
-    assert "falls from 0.004 to −0.250;" in check_sentence(
-        check(**near, score=0.004, score_without=-0.25), "x"
-    )
-    assert "stays at 0.0000;" in check_sentence(check(**near, score=1e-9, score_without=-1e-9), "x")
-    assert "from −3.00 to 0.00;" in check_sentence(check(**near, score=-3.0, score_without=-0.0), "x")
+    assert "falls from 0.004 to −0.250;" in check_sentence(check(**near, score=0.004, score_without=-0.25), X)
+    assert "stays at 0.0000;" in check_sentence(check(**near, score=1e-9, score_without=-1e-9), X)
+    assert "from −3.00 to 0.00;" in check_sentence(check(**near, score=-3.0, score_without=-0.0), X)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)))
@@ -371,7 +378,7 @@ def test_words_agree_with_numbers(before: float, after: float, three: tuple[floa
     drawn = Spread(mean, low, high)
     probabilities = {"probability": before, "probability_without": after, "random_probability": drawn}
     scores = {"score": before, "score_without": after, "random_score": drawn}
-    text = check_sentence(check(**probabilities, **scores), "x")
+    text = check_sentence(check(**probabilities, **scores), X)
     if "falls from" in text:
         assert after < before
     elif "rises from" in text:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from neuro_explain.commands.options import model_options, open_model, print_json
+from neuro_explain.commands.options import model_options, open_tower, print_json
 from neuro_explain.config import config_option
 
 
@@ -57,7 +57,7 @@ def dissect(
 
     check_writable(out, kind="dissection", overwrite=overwrite)
     opened = open_concepts(list(specs))
-    loaded = open_model(**model)
+    loaded = open_tower(**model)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     names = dissect_model(
         loaded,

@@ -53,3 +53,32 @@ def evaluate_diorama(
         print_json(report.to_dict())
     else:
         echo_lines(report.lines())
+
+
+@evaluate.command("language")
+@click.option("--captioner", default="diorama-captioner", help="A captioner of the diorama.")
+@click.option(
+    "--answerer",
+    "answerers",
+    multiple=True,
+    default=("diorama-vqa", "diorama-vqa-coattention"),
+    help="A network that answers questions about the diorama; may be repeated.",
+)
+@click.option("--scenes", default=100, help="Fresh scenes.")
+@click.option("--seed", default=9002, help="World of the fresh scenes.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@config_option
+def evaluate_language(
+    captioner: str, answerers: tuple[str, ...], scenes: int, seed: int, as_json: bool
+) -> None:
+    """In drawn scenes, whose truth is known: do the maps of words and answers lie where they should?"""
+    from neuro_explain.evaluate.language import language_report
+    from neuro_explain.zoo import load_answerer, load_captioner
+
+    report = language_report(
+        load_captioner(captioner), [load_answerer(name) for name in answerers], seed=seed, scenes=scenes
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        echo_lines(report.lines())

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from neuro_explain.model import Model
+    from neuro_explain.tower import Tower
 
 
 def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,6 +51,31 @@ def open_model(
     from neuro_explain.zoo import load_model
 
     loaded = load_model(
+        model,
+        weights=weights,
+        layer=layer,
+        classes=classes,
+        preprocess=preprocess,
+        device=device,
+        download=download,
+    )
+    click.echo(f"{loaded.name}: {loaded.layer_reason}", err=True)
+    return loaded
+
+
+def open_tower(
+    model: str,
+    weights: str | None,
+    layer: str | None,
+    classes: Path | None,
+    preprocess: str | None,
+    device: str,
+    download: bool,
+) -> Tower:
+    """As `open_model`, but the image tower of a network that speaks will do too."""
+    from neuro_explain.zoo import load_tower
+
+    loaded = load_tower(
         model,
         weights=weights,
         layer=layer,

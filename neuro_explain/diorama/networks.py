@@ -23,8 +23,8 @@ UNITS = 128
 # (channels, kernel, stride) of each convolution. Together they see 49 × 49 pixels: an object, not the whole room.
 _STAGES = ((24, 5, 2), (48, 3, 2), (64, 3, 1), (96, 3, 2), (128, 3, 1), (128, 2, 2))
 
-
-_AFTER_LOGITS = 3  # sigmoid, doubt, ReLU
+AFTER_LOGITS = 3
+"""Layers behind the units' logits: sigmoid, doubt, ReLU."""
 
 
 class Doubt(nn.Module):
@@ -84,7 +84,7 @@ class SceneNet(nn.Module):
 
     def logits(self, images: Tensor) -> Tensor:
         """The units' logits `[N, units, h / 16, w / 16]`."""
-        seen: Tensor = self.features[:-_AFTER_LOGITS](images)
+        seen: Tensor = self.features[:-AFTER_LOGITS](images)
         return seen
 
     def forward(self, images: Tensor) -> Tensor:

@@ -236,7 +236,7 @@ def accuracy(net: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.int64
     return right / len(images)
 
 
-def save(net: SceneNet, folder: Path, name: str, facts: dict[str, Any]) -> None:
+def save(net: nn.Module, folder: Path, name: str, facts: dict[str, Any]) -> None:
     """Writes NAME.safetensors and its card NAME.json.
 
     Args:

@@ -35,8 +35,8 @@ from dissection.recording import evaluating, record
 from neuro_explain.ablation import ablated_outputs, draw_units
 from neuro_explain.diorama.scene import ACHROMATIC, Scene, make_scene
 from neuro_explain.diorama.words import SCENES
-from neuro_explain.explain import check_names
 from neuro_explain.gradcam import grad_cam
+from neuro_explain.inquiry import check_names
 from neuro_explain.model import Model
 
 TOP = 5

@@ -27,12 +27,7 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
         FileNotFoundError: no such weights file.
         ValueError: no such module or callable; neither a `Model` nor a network came back.
     """
-    with _current_folder():
-        function = _callable(name)
-        try:
-            made = function()
-        except Exception as error:  # it is the user's code: whatever it raises, the model cannot be had
-            raise ValueError(f"{name}: the callable raised {type(error).__name__}: {error}") from error
+    made = call(name)
     if isinstance(made, Model):
         loaded = Loaded(
             made.net,
@@ -67,6 +62,20 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
         loaded.licence,
         loaded.layer,
     )
+
+
+def call(name: str) -> object:
+    """What the callable makes.
+
+    Raises:
+        ValueError: no such module or callable; it needs arguments; it raised an error.
+    """
+    with _current_folder():
+        function = _callable(name)
+        try:
+            return function()
+        except Exception as error:  # it is the user's code: whatever it raises, the model cannot be had
+            raise ValueError(f"{name}: the callable raised {type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 "use strict";
-// The explanation page: which map lies on the photograph, which target the cards speak of.
-{
+// The explanation page: which map lies on the photograph, which target the cards speak of. A target is chosen, or
+// shown for a while until `showChosen` brings the chosen one back.
+const targets = (() => {
   const twin = JSON.parse(document.getElementById("twin").textContent);
   const shape = twin.maps.shape;
   const tables = Object.fromEntries(Object.entries(twin.colours).map(([name, text]) => [name, maps.bytes(text)]));
@@ -11,10 +12,10 @@
   const main = find("svg.main");
   const imageName = twin.explanation.image.name;
   const articles = all("article.target");
-  const links = all('.answers a[href^="#target-"]');
+  const links = all('nav a[href^="#target-"]');
   const cards = document.getElementById("cards");
   const sides = all(".side", cards);
-  const state = { target: 0, lit: null, kept: null, mode: "positive", coarse: false, paper: false };
+  const state = { target: null, chosen: 0, lit: null, kept: null, mode: "positive", coarse: false, paper: false };
 
   const table = (signed) => tables[signed ? "signed" : state.paper ? "paper" : "heat"];
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -59,8 +60,16 @@
     }
   };
 
+  // The small pictures of units are kept until they shall look otherwise: targets are shown in quick turns.
+  const small = new Map();
   const drawCards = () => {
-    for (const card of all(".card", cards)) draw(find("svg.photo", card), cells.units[card.dataset.map], false);
+    for (const card of all(".card", cards)) {
+      const map = card.dataset.map;
+      const picture = find("svg.photo", card);
+      if (small.has(map)) set(find("image.map", picture), "href", small.get(map));
+      else draw(picture, cells.units[map], false);
+      small.set(map, find("image.map", picture).getAttribute("href"));
+    }
   };
 
   const bar = (holder, share) => {
@@ -71,17 +80,20 @@
     rect.setAttribute("width", width);
   };
 
-  // A card says what its row of the target's table says.
+  // A card says what its row of the target's table says. These are the table's columns.
+  const columns = ["rank", "title", "who", "sure", "alpha", "activation", "contribution", "fires", "where"];
+  const say = (row, field) => row.cells[columns.indexOf(field)].textContent;
   const fill = (card, row) => {
     card.className = row.className.replace("unit", "card");
     card.dataset.unit = row.dataset.unit;
     card.dataset.map = row.dataset.map;
-    card.dataset.where = find('[data-field="where"]', row).textContent;
+    card.dataset.where = say(row, "where");
     for (const field of all("[data-field]", card)) {
-      field.textContent = find(`[data-field="${field.dataset.field}"]`, row).textContent;
+      field.textContent = say(row, field.dataset.field);
     }
-    bar(find('[data-bar="alpha"]', card), Number(row.dataset.alpha));
-    bar(find('[data-bar="contribution"]', card), Number(row.dataset.contribution));
+    const [alpha, contribution] = row.dataset.bars.split(" ").map(Number);
+    bar(find('[data-bar="alpha"]', card), alpha);
+    bar(find('[data-bar="contribution"]', card), contribution);
     find("svg.photo", card).setAttribute("aria-label", `unit ${row.dataset.unit}: ${card.dataset.where}`);
     const examples = find(".examples", card);
     if (!examples) return;
@@ -111,12 +123,12 @@
     });
   };
 
-  const choose = (number) => {
+  const show = (number) => {
+    if (number === state.target) return;
     Object.assign(state, { target: number, lit: null, kept: null });
     articles.forEach((article, i) => {
       article.hidden = i !== number;
     });
-    for (const link of links) set(link, "aria-current", link.hash === `#target-${number}` ? "true" : null);
     const article = articles[number];
     find(".shares", article).before(cards);
     for (const side of sides) {
@@ -134,6 +146,14 @@
     }
     drawMain();
     drawCards();
+  };
+
+  const showChosen = () => show(state.chosen);
+
+  const choose = (number) => {
+    state.chosen = number;
+    for (const link of links) set(link, "aria-current", link.hash === `#target-${number}` ? "true" : null);
+    show(number);
   };
 
   const fromHash = () => {
@@ -155,6 +175,7 @@
   };
   const redraw = () => {
     readTools();
+    small.clear();
     drawMain();
     drawCards();
   };
@@ -174,17 +195,12 @@
   addEventListener("hashchange", fromHash);
 
   // Paper shows every target in turn, so the cards and the large photograph go back to the first.
-  let before = 0;
-  addEventListener("beforeprint", () => {
-    before = state.target;
-    if (before !== 0) choose(0);
-  });
-  addEventListener("afterprint", () => {
-    if (before !== 0) choose(before);
-  });
+  addEventListener("beforeprint", () => show(0));
+  addEventListener("afterprint", showChosen);
 
   for (const card of all(".card", cards)) listen(card);
   readTools();
   choose(0);
   fromHash();
-}
+  return { show, showChosen };
+})();

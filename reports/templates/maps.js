@@ -6,7 +6,16 @@ const maps = (() => {
 
   const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
 
-  const unpack = (packed) => Float64Array.from(new Int8Array(bytes(packed.cells).buffer), (v) => v * packed.step);
+  // Signed bytes, but a run of zeros is one 0 and the run's length.
+  const unpack = (packed) => {
+    const cells = [];
+    const data = bytes(packed.cells);
+    for (let k = 0; k < data.length; k++) {
+      if (data[k]) cells.push((data[k] - (data[k] > 127 ? 256 : 0)) * packed.step);
+      else for (let run = data[++k]; run > 0; run--) cells.push(0);
+    }
+    return Float64Array.from(cells);
+  };
 
   // For each of `size` pixels: the two cells that it lies between, and the share of the second.
   const between = (cells, size) =>

@@ -1,0 +1,223 @@
+"""How the shipped networks that speak came to be: the script that trains them.
+
+    python -m neuro_explain.diorama.train_speakers --out runs/trained
+
+writes weights and cards of `diorama-captioner`, `diorama-vqa` and `diorama-vqa-coattention` into the folder.
+
+First their common image tower: each of its units is *taught* where in the picture one thing, material, texture or
+colour is, and one unit where the middles of things are (a concept bottleneck, Koh et al. 2020, in every cell),
+
+    loss = Σ_k BCE(z_k, concept k covers ≥ 1/4 of the cell)
+
+on scenes and their mirror images. Then the tower is kept, and what follows it learns to speak (see `learning`).
+Dissection is told nothing of what the units were taught.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from neuro_explain.diorama.learning import (
+    Asked,
+    accuracies,
+    batches,
+    fit_answers,
+    fit_captions,
+    optimizer,
+    step,
+    told_tokens,
+    words_of,
+)
+from neuro_explain.diorama.speakers import (
+    UNITS,
+    attending_net,
+    captioning_net,
+    product_net,
+    residual_trunk,
+    trunk_logits,
+)
+from neuro_explain.diorama.told import SEEN, Told, tell_scenes, unpacked
+from neuro_explain.diorama.train import halve, save, to_input
+from neuro_explain.language.coattention import CoAttentionVqa
+from neuro_explain.language.lstm_cnn import LstmCnnVqa
+from neuro_explain.language.show_and_tell import ShowAndTell
+
+NAMES = ("diorama-captioner", "diorama-vqa", "diorama-vqa-coattention")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the networks are trained.
+
+    Attributes:
+        scenes: how many scenes they learn from.
+        seed: world of these scenes.
+        held_out: world of the scenes that they are measured on.
+        held_out_scenes: how many of them.
+        tower_epochs, tower_rate, tower_batch: of the image tower.
+        epochs, rate, batch: of what follows it, per network in the order of `NAMES`; a batch is so many scenes.
+    """
+
+    scenes: int = 24_000
+    seed: int = 1003
+    held_out: int = 2003
+    held_out_scenes: int = 2_000
+    tower_epochs: int = 6
+    tower_rate: float = 4e-3
+    tower_batch: int = 32
+    epochs: tuple[int, int, int] = (10, 16, 10)
+    rate: tuple[float, float, float] = (2e-3, 3e-3, 2e-3)
+    batch: int = 64
+
+
+def teach_tower(told: Told, plan: Plan, *, seed: int = 0, progress: bool = True) -> nn.Sequential:
+    """The image tower, each of its units taught one concept; in eval mode, its weights in half precision.
+
+    Args:
+        told: what it learns from.
+        plan: see `Plan`.
+        seed: of the first weights and the order of the scenes.
+        progress: whether to draw a bar.
+    """
+    torch.manual_seed(seed)
+    tower = residual_trunk()
+    nn.init.constant_(tower.get_parameter("last_norm.bias"), -4.0)  # at first all concepts are rare
+    tower = tower.to(memory_format=torch.channels_last)
+    adam, schedule, steps = optimizer(
+        tower, plan.tower_rate, plan.tower_epochs, len(told.images) // plan.tower_batch, decay=0.02
+    )
+    tower.train()
+    bar = tqdm(total=plan.tower_epochs * steps, desc="teaching the tower", disable=not progress)
+    for number, some in enumerate(batches(len(told.images), plan.tower_batch, plan.tower_epochs, seed)):
+        images = to_input(told.images[some])
+        wanted = torch.from_numpy(unpacked(told.cells[some])).float()
+        if number % 2:
+            images, wanted = images.flip(3), wanted.flip(3)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = trunk_logits(tower, images.contiguous(memory_format=torch.channels_last))
+        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), wanted) * UNITS
+        step(adam, schedule, tower, loss)
+        bar.update()
+        bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+    bar.close()
+    tower = tower.to(memory_format=torch.contiguous_format).eval()
+    halve(tower)  # what follows learns from what the file will hold
+    return tower
+
+
+def look(tower: nn.Sequential, images: NDArray[np.uint8], *, progress: bool = True) -> Tensor:
+    """What the tower makes of images: its maps, float16 `[N, units, 16, 16]`."""
+    maps = torch.empty(len(images), UNITS, 16, 16, dtype=torch.float16)
+    with torch.inference_mode():
+        for start in tqdm(range(0, len(images), 128), desc="looking", disable=not progress):
+            maps[start : start + 128] = tower(to_input(images[start : start + 128])).half()
+    return maps
+
+
+def train(plan: Plan, folder: Path, *, seed: int = 0, workers: int = 2, progress: bool = True) -> None:
+    """Trains the three networks and writes their weights and cards.
+
+    Args:
+        plan: see `Plan`.
+        folder: where to; made if it is not there.
+        seed: of the first weights and the order of the scenes.
+        workers: processes that draw.
+        progress: whether to draw bars.
+    """
+    start = time.monotonic()
+    told = tell_scenes(plan.seed, range(plan.scenes), workers=workers)
+    test = tell_scenes(plan.held_out, range(plan.held_out_scenes), workers=workers)
+    tower = teach_tower(told, plan, seed=seed, progress=progress)
+    maps, test_maps = (look(tower, images, progress=progress) for images in (told.images, test.images))
+    asking = words_of([one.text for asked in told.questions for one in asked])
+    answers = tuple(sorted({one.answer for asked in told.questions for one in asked}))
+    asked, test_asked = (Asked.of(one.questions, asking, answers) for one in (told, test))
+    telling = words_of([one.text for said in told.captions for one in said])
+    minutes = {"tower": (time.monotonic() - start) / 60}
+    blind = product_net(len(asking), len(answers))  # sees nothing: what can be guessed from the question
+    nothing = torch.zeros(len(maps), UNITS, 1, 1).expand_as(maps)
+    fit_answers(
+        blind, nothing, asked, epochs=2, rate=plan.rate[1], batch=plan.batch, seed=seed, progress=progress
+    )
+    guessed = accuracies(blind, nothing[: len(test_maps)], test_asked)
+
+    for place, name in enumerate(NAMES):
+        begun = time.monotonic()
+        torch.manual_seed(seed)
+        options = {"epochs": plan.epochs[place], "rate": plan.rate[place], "batch": plan.batch, "seed": seed}
+        net: ShowAndTell | LstmCnnVqa | CoAttentionVqa
+        if name == "diorama-captioner":
+            net = captioning_net(len(telling))
+            _see_through(net, tower)
+            tokens = told_tokens(told.captions, telling)
+            fit_captions(net, maps, tokens, progress=progress, **options)  # type: ignore[arg-type]
+            facts: dict[str, Any] = {"words": telling}
+        else:
+            make = product_net if name == "diorama-vqa" else attending_net
+            net = make(len(asking), len(answers))
+            _see_through(net, tower)
+            fit_answers(net, maps, asked, progress=progress, **options)  # type: ignore[arg-type]
+            facts = {
+                "words": asking,
+                "answers": answers,
+                "accuracy": accuracies(net, test_maps, test_asked),
+                "question_only": guessed,
+            }
+        minutes[name] = (time.monotonic() - begun) / 60
+        facts = {
+            "about": ABOUT[name],
+            **facts,
+            **asdict(plan),
+            "first_weights": seed,
+            "taught": [str(concept) for concept in SEEN] + ["the middle of a thing"],
+            "minutes": round(minutes["tower"] + minutes[name], 1),
+            "date": date.today().isoformat(),
+            "torch": torch.__version__,
+            "command": f"python -m neuro_explain.diorama.train_speakers --out DIR --seed {seed}",
+        }
+        save(net, folder, name, facts)
+        sys.stdout.write(f"{folder / name}.safetensors\n")
+
+
+def _see_through(net: ShowAndTell | LstmCnnVqa | CoAttentionVqa, tower: nn.Sequential) -> None:
+    """Gives a network a copy of the tower's weights."""
+    net.cnn.get_submodule("features").load_state_dict(tower.state_dict())
+    net.eval()
+
+
+ABOUT = {
+    "diorama-captioner": "describes scenes of the diorama: CNN and LSTM, after Show and Tell, 190 units of 16×16",
+    "diorama-vqa": "answers questions about scenes of the diorama: LSTM times CNN, after Lu et al., 190 units of 16×16",
+    "diorama-vqa-coattention": "answers questions about scenes of the diorama by co-attention, 190 units of 16×16",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Trains the networks and writes weights and cards."""
+    parser = argparse.ArgumentParser(
+        prog="python -m neuro_explain.diorama.train_speakers",
+        description="Train the diorama's networks that speak anew.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and cards")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first weights and the order of the scenes"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    options = parser.parse_args(arguments)
+    train(Plan(), options.out, seed=options.seed, workers=options.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""What does a network answer to a question about an image?
+
+    class Mine(QuestionAnswerer):
+        def scores(self, images, question):
+            return self.net(images, question.expand(len(images), -1))
+
+    answerer = Mine(net, preprocess=Preprocess(), tower="cnn", vocabulary=Vocabulary(words), answers=["yes", "no"])
+    answerer.answer(image, "is there a lamp?")[0]          # ("yes", 0.93)
+
+That one method is all that a network of one's own must offer: the scores of its answers. With the question fixed it is
+a classifier of images whose classes are the answers, and is explained as one.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from dissection.recording import evaluating
+from neuro_explain.adapter import Adapter
+from neuro_explain.classes import find_class
+from neuro_explain.language.vocabulary import Reader, Text
+from neuro_explain.preprocess import Preprocess
+from neuro_explain.targets import class_probabilities
+
+LONGEST = 26  # tokens of a question, as in VQA_LSTM_CNN
+
+
+class QuestionAnswerer(Adapter):
+    """A network that answers questions about images. Subclass it with `scores`.
+
+    Args:
+        net, preprocess, tower, layer, name, weights, origin, licence: see `adapter.Adapter`.
+        vocabulary: the words of its questions.
+        answers: its answers, in the order of the scores.
+        longest: tokens that a question may have.
+
+    Raises:
+        ValueError: as `Adapter`; no answers.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        preprocess: Preprocess | str,
+        vocabulary: Reader,
+        answers: Sequence[str],
+        tower: str = "",
+        layer: str | None = None,
+        longest: int = LONGEST,
+        name: str | None = None,
+        weights: str = "as given",
+        origin: str = "the caller's network",
+        licence: str = "not stated",
+    ) -> None:
+        super().__init__(
+            net,
+            preprocess=preprocess,
+            tower=tower,
+            layer=layer,
+            name=name,
+            weights=weights,
+            origin=origin,
+            licence=licence,
+        )
+        if not answers:
+            raise ValueError("answers: expected the network's answers in the order of its scores, got none")
+        self.vocabulary = vocabulary
+        self.answers = tuple(answers)
+        self.longest = longest
+
+    @abstractmethod
+    def scores(self, images: Tensor, question: Any) -> Tensor:
+        """Scores of the answers, before softmax.
+
+        Args:
+            images: `[N, 3, h, w]`.
+            question: what `question` made of the question's text; by default tokens `[1, T]`.
+
+        Returns:
+            `[N, A]`.
+        """
+
+    def question(self, text: Text) -> Any:
+        """What `scores` is given for a question; by default its tokens `[1, T]`."""
+        return self.tokens(text.tokens)
+
+    def read(self, question: str) -> Text:
+        """A question in the network's words.
+
+        Raises:
+            ValueError: it has no word that is known, or is too long.
+        """
+        text = self.vocabulary.read(question)
+        if not text.tokens:
+            why = text.note or "It has no words."
+            raise ValueError(f"question {question!r} has no word that {self.name} knows. {why}")
+        if len(text.tokens) > self.longest:
+            raise ValueError(
+                f"the question has {len(text.tokens)} tokens, {self.name} takes at most {self.longest}; shorten it"
+            )
+        return text
+
+    def answer_index(self, wanted: str | int) -> int:
+        """The number of an answer.
+
+        Raises:
+            ValueError: none of the network's answers; near ones are offered.
+        """
+        return find_class(self.answers, wanted, what="answer", owner=self.name, digits=False)
+
+    def answering(self, text: Text) -> Answering:
+        """The network as it answers this question; see `Answering`."""
+        return Answering(self, text)
+
+    def answer(self, image: Image.Image, question: str, *, best: int = 5) -> list[tuple[str, float]]:
+        """The best answers to a question about an upright image, with their probabilities.
+
+        Raises:
+            ValueError: as `read`.
+        """
+        net = self.answering(self.read(question))
+        with evaluating(net), torch.no_grad():
+            probabilities = class_probabilities(net(self.prepare(image)))[0]
+        top = probabilities.topk(min(best, len(self.answers)))
+        return [
+            (self.answers[index], share)
+            for index, share in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+        ]
+
+
+class Answering(nn.Module):
+    """A network that is asked one question: from images alone to the scores of its answers.
+
+    The whole network is its child `net`, so that layers keep their names behind that prefix (`layer`).
+
+    Attributes:
+        layer: the answerer's layer, as this module names it.
+    """
+
+    def __init__(self, answerer: QuestionAnswerer, text: Text) -> None:
+        super().__init__()
+        self.net = answerer.net
+        self.layer = f"net.{answerer.layer}"
+        self._answerer = answerer
+        self._question = answerer.question(text)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores of the answers `[N, A]`."""
+        scores = self._answerer.scores(images, self._question)
+        if scores.dim() != 2 or scores.shape[1] != len(self._answerer.answers):
+            raise ValueError(
+                f"scores() of {self._answerer.name} returned {list(scores.shape)}, expected "
+                f"[N, {len(self._answerer.answers)}], one for each answer"
+            )
+        return scores

@@ -1,0 +1,140 @@
+"""Answers explained: numbers from the definition, forced answers, refusals."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from toy import photograph
+from toy_speakers import ANSWERS, names_for, toy_answerer
+
+import neuro_explain as nx
+from neuro_explain.language.lstm_cnn import PAD
+from neuro_explain.vqa import QuestionAnswerer
+
+QUESTION = "What colour is the lamp?"
+
+
+def slow(answerer: QuestionAnswerer, tokens: list[int]) -> tuple[Tensor, Tensor]:
+    """Scores and the maps they come from, by the equations, in float64."""
+    net = copy.deepcopy(answerer.net).double()
+    maps = net.cnn[0](answerer.prepare(photograph()).double()).detach().requires_grad_()
+    zero = maps.new_zeros(1, 4)
+    state = [(zero, zero), (zero, zero)]
+    for token in tokens:
+        v = (net.embedding_net_q.linear.weight[:, token] + net.embedding_net_q.linear.bias).tanh()[None]
+        for layer in (0, 1):
+            i2h, h2h = (getattr(net.encoder_net_q, f"{kind}_{layer + 1}") for kind in ("i2h", "h2h"))
+            c, h = state[layer]
+            i, f, o, g = (i2h(v) + h2h(h)).reshape(4, 1, 4)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            v = o.sigmoid() * c.tanh()
+            state[layer] = (c, v)
+    q = torch.cat([part for pair in state for part in pair], 1)
+    x = net.cnn[1:](maps)
+    x = x / x.square().sum().sqrt()
+    m = net.multimodal_net
+    return m.classifier(m.question(q).tanh() * m.image(x).tanh())[0], maps
+
+
+def test_scores_alphas_and_contrasts_follow_from_the_definition() -> None:
+    answerer = toy_answerer()
+    why = nx.explain_answer(answerer, photograph(), QUESTION, names_for(answerer), top=4)
+    scores, maps = slow(answerer, [4, 5, 0, 6, 3])
+    order = scores.argsort(descending=True).tolist()
+    assert [one.index for one in why.predictions] == order
+    for one in why.predictions:
+        assert one.score == pytest.approx(scores[one.index].item(), rel=1e-4)
+        assert one.probability == pytest.approx(scores.softmax(0)[one.index].item(), rel=1e-4)
+    for target in why.targets:
+        y = {
+            "class": lambda t: scores[t.index],
+            "contrast": lambda t: scores[t.index] - scores[t.versus],
+            "counterfactual": lambda t: -scores[t.index],
+        }[target.kind](target)
+        (gradient,) = torch.autograd.grad(y, maps, retain_graph=True)
+        alpha = gradient[0].mean((1, 2)).numpy()
+        np.testing.assert_allclose(target.alpha, alpha, rtol=1e-3, atol=1e-5 * abs(alpha).max())
+
+
+def test_a_forced_answer_is_explained_and_marked() -> None:
+    answerer = toy_answerer()
+    free = nx.explain_answer(answerer, photograph(), QUESTION, names_for(answerer), top=4)
+    assert free.asked is not None and not free.asked.forced
+    assert (free.asked.task, free.asked.text, free.asked.question) == (
+        "answer",
+        free.predictions[0].label,
+        QUESTION,
+    )
+    last = free.predictions[-1].label
+    forced = nx.explain_answer(answerer, photograph(), QUESTION, names_for(answerer), answer=last, top=4)
+    assert forced.asked is not None and forced.asked.forced and forced.asked.text == last
+    assert forced.targets[0].label == last
+    same = nx.explain_answer(
+        answerer, photograph(), QUESTION, names_for(answerer), answer=free.asked.text, top=4
+    )
+    assert same.asked is not None and not same.asked.forced
+    contrast = nx.explain_answer(answerer, photograph(), QUESTION, names_for(answerer), versus=last, top=4)
+    assert contrast.targets[0].label == f"{free.asked.text} rather than {last}"
+
+
+def test_answer_gives_the_best_answers_with_their_probabilities() -> None:
+    answerer = toy_answerer()
+    best = answerer.answer(photograph(), QUESTION, best=3)
+    scores, _ = slow(answerer, [4, 5, 0, 6, 3])
+    expected = scores.softmax(0).topk(3)
+    assert [text for text, _ in best] == [ANSWERS[i] for i in expected.indices]
+    np.testing.assert_allclose([p for _, p in best], expected.values.detach(), rtol=1e-4)
+
+
+def test_bad_questions_and_answers_are_refused_with_what_to_do() -> None:
+    answerer = toy_answerer()
+    for empty in ("", "???", "zebra crossing"):
+        with pytest.raises(ValueError, match="has no word that toy-answerer knows"):
+            answerer.read(empty)
+    with pytest.raises(ValueError, match="has 9 tokens, toy-answerer takes at most 8; shorten it"):
+        answerer.read("a " * 9)
+    with pytest.raises(
+        ValueError, match=r"answer 'bleu' is none of toy-answerer's 5 answers: did you mean blue"
+    ):
+        answerer.answer_index("bleu")
+    with pytest.raises(ValueError, match="answer '3' is none of"):
+        answerer.answer_index("3")  # digits are words here, not numbers of answers
+    assert answerer.answer_index("2") == 4
+    with pytest.raises(ValueError, match="answer and versus are the same, 'red'"):
+        nx.explain_answer(
+            answerer, photograph(), QUESTION, names_for(answerer), answer="red", versus="Red", top=4
+        )
+
+
+def test_unknown_words_of_a_question_are_named_in_a_note() -> None:
+    answerer = toy_answerer()
+    why = nx.explain_answer(answerer, photograph(), "is there a giraffe lamp", names_for(answerer), top=4)
+    assert any("“giraffe” is not among the 8 words" in note for note in why.notes)
+
+
+def test_padding_on_the_left_changes_nothing() -> None:
+    net = toy_answerer().net
+    x = torch.rand(2, 3, 32, 32)
+    short, padded = torch.tensor([[4, 5, 0]] * 2), torch.tensor([[PAD, PAD, 4, 5, 0]] * 2)
+    with torch.no_grad():
+        assert torch.equal(net(x, short), net(x, padded))
+
+
+def test_scores_of_the_wrong_shape_are_named() -> None:
+    class Wrong(type(toy_answerer())):  # type: ignore[misc]
+        def scores(self, images: Tensor, question: Any) -> Tensor:
+            return super().scores(images, question)[:, :2]
+
+    kept = toy_answerer()
+    wrong = Wrong(
+        kept.net, preprocess=kept.tower.preprocess, vocabulary=kept.vocabulary, answers=ANSWERS, tower="cnn.0"
+    )
+    with pytest.raises(ValueError, match=r"scores\(\) of LstmCnnVqa returned \[1, 2\], expected \[N, 5\]"):
+        wrong.answer(photograph(), QUESTION)
+    with pytest.raises(ValueError, match="expected the network's answers"):
+        toy_answerer(answers=())
