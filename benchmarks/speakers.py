@@ -1,6 +1,6 @@
 """How good are the networks that speak of the diorama, on scenes that they have never seen?
 
-    python benchmarks/speakers.py [--seed 2003] [--scenes 2000]
+    python -m benchmarks.speakers [--seed 2003] [--scenes 2000]
 
 Answers: the share that is right, per kind of question, beside a network that was trained on the questions alone (its
 figures stand on the card, made by the training script). Captions: BLEU-4 and CIDEr against the scene's own captions, by

@@ -37,7 +37,7 @@ def explain_answer(  # type: ignore[overload-overlap]  # a str is a sequence of 
     answer: str | int | None = None,
     versus: str | int | None = None,
     top: int = 5,
-    rank_by: RankBy = "alpha",
+    rank_by: RankBy = "contribution",
     named_only: bool = False,
     check: bool = True,
     draws: int = DRAWS,
@@ -55,7 +55,7 @@ def explain_answer(
     answer: str | int | None = None,
     versus: str | int | None = None,
     top: int = 5,
-    rank_by: RankBy = "alpha",
+    rank_by: RankBy = "contribution",
     named_only: bool = False,
     check: bool = True,
     draws: int = DRAWS,
@@ -72,7 +72,7 @@ def explain_answer(
     answer: str | int | None = None,
     versus: str | int | None = None,
     top: int = 5,
-    rank_by: RankBy = "alpha",
+    rank_by: RankBy = "contribution",
     named_only: bool = False,
     check: bool = True,
     draws: int = DRAWS,
@@ -87,7 +87,9 @@ def explain_answer(
         names: of the units of its image tower's layer, or where `load_names` finds them.
         answer: the answer to explain; the network's best one if not given.
         versus: explain the answer's score minus this one's.
-        top, rank_by, named_only, check, draws, seed: as for `explain`.
+        rank_by: "contribution" or "alpha". Behind the layer such networks normalise what they see, which gives a large
+            alpha to units that are silent on the image; so contribution is the default here.
+        top, named_only, check, draws, seed: as for `explain`.
 
     Returns:
         One `Explanation`, or a list of them for a sequence.

@@ -38,7 +38,7 @@ def explain_caption(  # type: ignore[overload-overlap]  # a str is a sequence of
     word: str | int | None = None,
     beams: int = BEAMS,
     top: int = 5,
-    rank_by: RankBy = "alpha",
+    rank_by: RankBy = "contribution",
     named_only: bool = False,
     check: bool = True,
     draws: int = DRAWS,
@@ -56,7 +56,7 @@ def explain_caption(
     word: str | int | None = None,
     beams: int = BEAMS,
     top: int = 5,
-    rank_by: RankBy = "alpha",
+    rank_by: RankBy = "contribution",
     named_only: bool = False,
     check: bool = True,
     draws: int = DRAWS,
@@ -73,7 +73,7 @@ def explain_caption(
     word: str | int | None = None,
     beams: int = BEAMS,
     top: int = 5,
-    rank_by: RankBy = "alpha",
+    rank_by: RankBy = "contribution",
     named_only: bool = False,
     check: bool = True,
     draws: int = DRAWS,
@@ -88,7 +88,9 @@ def explain_caption(
         caption: the caption to explain; the network's best one if not given.
         word: a word of it, or its place from 0: the word's target then comes first, and is checked by ablation.
         beams: captions that the search follows at once; 1 is greedy.
-        top, rank_by, named_only, check, draws, seed: as for `explain`.
+        rank_by: "contribution" or "alpha". Behind the layer such networks normalise what they see, which gives a large
+            alpha to units that are silent on the image; so contribution is the default here.
+        top, named_only, check, draws, seed: as for `explain`.
 
     Returns:
         One `Explanation`, or a list of them for a sequence. Its targets are the caption (unless a word was asked for,

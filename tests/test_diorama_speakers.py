@@ -126,7 +126,7 @@ def test_what_ships_is_small_and_what_its_card_says(name: str) -> None:
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card(name)["sha256"]
 
 
-def test_the_three_networks_see_through_the_same_tower() -> None:
+def test_the_networks_see_through_the_same_tower() -> None:
     towers = [nx.load_captioner(name).tower for name in CAPTIONERS]
     towers += [nx.load_answerer(name).tower for name in ANSWERERS]
     from dissection.fingerprint import weights_fingerprint

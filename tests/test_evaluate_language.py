@@ -391,7 +391,7 @@ def test_the_command_prints_it(
     assert asked == ["mine"]
     assert {one["network"] for one in data["figures"]} == {"planted captioner", "mine"}
     assert run(command) == 0
-    assert asked[1:] == ["diorama-vqa", "diorama-vqa-coattention"]
+    assert asked[1:] == ["diorama-vqa"]
     assert "1 drawn scenes" in capsys.readouterr().out
 
 

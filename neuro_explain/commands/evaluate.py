@@ -61,7 +61,7 @@ def evaluate_diorama(
     "--answerer",
     "answerers",
     multiple=True,
-    default=("diorama-vqa", "diorama-vqa-coattention"),
+    default=("diorama-vqa",),
     help="A network that answers questions about the diorama; may be repeated.",
 )
 @click.option("--scenes", default=100, help="Fresh scenes.")

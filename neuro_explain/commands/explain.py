@@ -23,7 +23,7 @@ from neuro_explain.commands.options import model_options, open_model
 )
 @click.option("--target", help="Class to explain, by name or number; the predicted one if not given.")
 @click.option("--versus", help="Explain the target rather than this class.")
-@explaining_options
+@explaining_options("alpha")
 def explain(
     images: tuple[Path, ...],
     names_source: Path,

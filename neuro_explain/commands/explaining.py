@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from neuro_explain.explanation import Explanation
 
 
-def explaining_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that every explaining command takes, last of them `--config`."""
+def explaining_options(rank_by: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds the options that every explaining command takes, last of them `--config`; `rank_by` is the default."""
     options = [
         click.option(
             "--out",
@@ -30,7 +30,7 @@ def explaining_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--rank-by",
             type=click.Choice(["alpha", "contribution"]),
-            default="alpha",
+            default=rank_by,
             help="What the ranking sorts by.",
         ),
         click.option("--named-only", is_flag=True, help="Rank named units alone."),
@@ -41,9 +41,13 @@ def explaining_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
         config_option,
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 def explain_all(

@@ -51,7 +51,7 @@ def _speaker_options(default: str) -> Callable[[Callable[..., Any]], Callable[..
 @click.option("--caption", "given", help="Explain this caption; the network's best one if not given.")
 @click.option("--word", help="Explain this word of the caption first, and check it by ablation.")
 @click.option("--beams", default=3, help="Captions that the search follows at once; 1 is greedy.")
-@explaining_options
+@explaining_options("contribution")
 def caption(
     images: tuple[Path, ...],
     model: str,
@@ -86,7 +86,7 @@ def caption(
 @_speaker_options("diorama-vqa")
 @click.option("--answer", help="Explain this answer; the network's best one if not given.")
 @click.option("--versus", help="Explain the answer rather than this one.")
-@explaining_options
+@explaining_options("contribution")
 def ask(
     arguments: tuple[str, ...],
     model: str,
