@@ -263,7 +263,7 @@ class EasyAnswerer(QuestionAnswerer):
 
     def scores(self, images: Tensor, question: Tensor) -> Tensor:
         """Scores of the answers `[N, A]`."""
-        return self.net(images, question.expand(len(images), -1))  # type: ignore[no-any-return]
+        return self.net(images, question.expand(len(images), -1))
 
 
 def explain(net: LstmCnnVqa, vocabulary: Vocabulary, test: Part, out: Path) -> dict[str, str]:
@@ -324,7 +324,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     check_new(options.out)
     torch.set_num_threads(options.threads)
-    train, test = (load(part, images=options.images) for part in ("train", "test"))  # type: ignore[arg-type]
+    train, test = (load(part, images=options.images) for part in ("train", "test"))
     print(f"{len(train.questions):,} questions to learn from, {len(test.questions):,} to be tested with")
     # a question's words are those of the training part alone
     vocabulary = Vocabulary(sorted({word for text in train.questions for word in words_of(text)}))

@@ -33,11 +33,11 @@ class NeuralTalk(Captioner):
 
     def encode(self, images: Tensor) -> Tensor:
         """Encodings `[N, 512]`."""
-        return self.net.cnn(images)  # type: ignore[no-any-return]
+        return self.net.cnn(images)
 
     def logits(self, encoded: Tensor, tokens: Tensor) -> Tensor:
         """Scores of what follows each token."""
-        return self.net.lm(encoded, tokens)  # type: ignore[no-any-return]
+        return self.net.lm(encoded, tokens)
 
 
 def captioner() -> NeuralTalk:
@@ -46,8 +46,7 @@ def captioner() -> NeuralTalk:
     cnn = nn.Sequential(
         OrderedDict(
             features=vgg.features,
-            avgpool=vgg.avgpool,
-            flat=nn.Flatten(),
+            flat=nn.Flatten(),  # Caffe's VGG-16 has no average pooling here
             classifier=vgg.classifier[:5],  # down to the ReLU behind fc7
             encoding=nn.Linear(4096, SIZE),
             relu=nn.ReLU(),
