@@ -120,10 +120,11 @@ class Captioner(Adapter):
             ValueError: no beam; scores that are not finite; a network whose best caption has no words.
         """
         with evaluating(self.net), torch.no_grad():
-            encoded = self.encode(self.prepare(image))
+            prepared = self.prepare(image)
+            encoded = self.encode(prepared)
 
             def following(tokens: Tensor) -> Tensor:
-                here = tokens.to(self.tokens(()).device)
+                here = tokens.to(prepared.device)
                 return self.logits(repeat(encoded, len(here)), here)[:, -1]
 
             found = beam_search(following, start=self.start, end=self.end, beams=beams, longest=self.longest)

@@ -23,6 +23,7 @@ from neuro_explain.diorama.tasks import NUISANCE, PAIR, TASKS, TELLING, pair_sce
 from neuro_explain.diorama.words import SCENES
 from neuro_explain.evaluate.diorama import TruthReport, truth_report
 from neuro_explain.recipes.diorama_nets import NAMES, card
+from neuro_explain.recipes.diorama_speakers import ANSWERERS, CAPTIONERS
 
 # one worker, so that what the tests share is made once
 pytestmark = pytest.mark.xdist_group("diorama nets")
@@ -49,7 +50,7 @@ def test_the_card_is_of_this_file(name: str) -> None:
 
 def test_the_files_are_small() -> None:
     sizes = [path.stat().st_size for path in WEIGHTS.glob("*.safetensors")]
-    assert len(sizes) == len(NAMES)
+    assert len(sizes) == len(NAMES) + len(CAPTIONERS) + len(ANSWERERS)
     assert max(sizes) <= 3_000_000
     assert sum(sizes) <= 12_000_000
 
