@@ -167,6 +167,12 @@ def best_classes(labels: Sequence[str], output: Tensor) -> list[Prediction]:
     ]
 
 
+def score_notes(output: Tensor) -> list[str]:
+    """What a reader must know of scores `[1, C]` that look like probabilities; empty otherwise."""
+    note = softmax_note(output)
+    return [f"{note[0].upper()}{note[1:]}."] if note else []
+
+
 def _explain_one(
     inquiry: Inquiry, model: Model, source: ImageSource, index: int | None, versus: int | None
 ) -> Explanation:
@@ -178,10 +184,4 @@ def _explain_one(
         return class_targets(model.classes, [one.index for one in predictions], index, versus)
 
     found = inquiry.examine(model.net, model.prepare(photo.image), model.layer, choose, image_name=photo.name)
-    note = softmax_note(found.cam.output)
-    return inquiry.explanation(
-        photo,
-        found,
-        predictions=predictions,
-        notes=[f"{note[0].upper()}{note[1:]}."] if note else [],
-    )
+    return inquiry.explanation(photo, found, predictions=predictions, notes=score_notes(found.cam.output))

@@ -20,10 +20,10 @@ from torch import Tensor
 from dissection.fingerprint import weights_fingerprint
 from neuro_explain.ablation import DRAWS
 from neuro_explain.evidence import RankBy
-from neuro_explain.explain import best_classes, class_targets
+from neuro_explain.explain import best_classes, class_targets, score_notes
 from neuro_explain.explanation import Asked, Explanation, Prediction
 from neuro_explain.inquiry import ImageSource, Inquiry, NamesSource, open_inquiry, read_photo
-from neuro_explain.targets import Target, softmax_note
+from neuro_explain.targets import Target
 from neuro_explain.vqa import QuestionAnswerer
 
 
@@ -147,7 +147,6 @@ def _explain_one(
         answering, answerer.prepare(photo.image), answering.layer, choose, image_name=photo.name
     )
     chosen = predictions[0].index if index is None else index
-    note = softmax_note(found.cam.output)
     return inquiry.explanation(
         photo,
         found,
@@ -160,5 +159,5 @@ def _explain_one(
             (),
             fingerprint,
         ),
-        notes=[*([text.note] if text.note else []), *([f"{note[0].upper()}{note[1:]}."] if note else [])],
+        notes=[*([text.note] if text.note else []), *score_notes(found.cam.output)],
     )

@@ -131,8 +131,7 @@ def _explain_one(
     found = captioner.caption(photo.image, beams=beams)
     text, ended = (given, True) if given is not None else (found[0].text, found[0].ended)
     telling = captioner.telling(text, ended=ended)
-    targets = [telling.caption_target(f"“{text}”")]
-    targets += [telling.word_target(place, f"“{one}”") for place, one in enumerate(text.words)]
+    targets = telling.targets([f"“{one}”" for one in text.words], f"“{text}”")
     order = list(range(len(targets)))
     if word is not None:  # the asked word first; the others keep their places
         order.insert(0, order.pop(1 + _word_place(text, word)))

@@ -46,7 +46,15 @@ def explain(
 
     folders = output_folders(images, out, overwrite=overwrite)
     names = load_names(names_source)
-    loaded = open_model(model, weights, layer, classes, preprocess, device, download)
+    loaded = open_model(
+        model=model,
+        weights=weights,
+        layer=layer,
+        classes=classes,
+        preprocess=preprocess,
+        device=device,
+        download=download,
+    )
     return explain_all(
         lambda image: explain_image(loaded, image, names, **options),
         folders,

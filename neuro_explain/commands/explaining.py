@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neuro_explain.commands.options import echo_lines, print_json
+from neuro_explain.commands.options import echo_lines, print_json, with_options
 from neuro_explain.config import config_option
 
 if TYPE_CHECKING:
@@ -41,13 +41,7 @@ def explaining_options(rank_by: str) -> Callable[[Callable[..., Any]], Callable[
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
         config_option,
     ]
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return with_options(options)
 
 
 def explain_all(

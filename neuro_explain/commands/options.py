@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from neuro_explain.model import Model
     from neuro_explain.tower import Tower
+
+
+AnyTower = TypeVar("AnyTower", bound="Tower")
 
 
 def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,57 +36,35 @@ def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--download", is_flag=True, help="Fetch missing weights; nothing is downloaded without this."
         ),
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(options)(function)
 
 
-def open_model(
-    model: str,
-    weights: str | None,
-    layer: str | None,
-    classes: Path | None,
-    preprocess: str | None,
-    device: str,
-    download: bool,
-) -> Model:
+def with_options(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that adds all of these options, listed by `--help` in this order."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def open_model(**options: Any) -> Model:
     """Loads the model that the options name, and says on the standard error which layer was chosen and why."""
     from neuro_explain.zoo import load_model
 
-    loaded = load_model(
-        model,
-        weights=weights,
-        layer=layer,
-        classes=classes,
-        preprocess=preprocess,
-        device=device,
-        download=download,
-    )
-    click.echo(f"{loaded.name}: {loaded.layer_reason}", err=True)
-    return loaded
+    return _told(load_model(options.pop("model"), **options))
 
 
-def open_tower(
-    model: str,
-    weights: str | None,
-    layer: str | None,
-    classes: Path | None,
-    preprocess: str | None,
-    device: str,
-    download: bool,
-) -> Tower:
+def open_tower(**options: Any) -> Tower:
     """As `open_model`, but the image tower of a network that speaks will do too."""
     from neuro_explain.zoo import load_tower
 
-    loaded = load_tower(
-        model,
-        weights=weights,
-        layer=layer,
-        classes=classes,
-        preprocess=preprocess,
-        device=device,
-        download=download,
-    )
+    return _told(load_tower(options.pop("model"), **options))
+
+
+def _told(loaded: AnyTower) -> AnyTower:
     click.echo(f"{loaded.name}: {loaded.layer_reason}", err=True)
     return loaded
 

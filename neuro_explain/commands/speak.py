@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuro_explain.commands.explaining import explain_all, explaining_options
+from neuro_explain.commands.options import with_options
 
 if TYPE_CHECKING:
     from neuro_explain.adapter import Adapter
@@ -36,13 +37,7 @@ def _speaker_options(default: str) -> Callable[[Callable[..., Any]], Callable[..
             "given.",
         ),
     ]
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
+    return with_options(options)
 
 
 @click.command()

@@ -21,6 +21,7 @@ from neuro_explain.language.lstm_cnn import LstmCnnVqa
 from neuro_explain.language.show_and_tell import LanguageModel, ShowAndTell
 
 UNITS = CENTRE + 1
+_OBJECTS = [unit for unit, concept in enumerate(SEEN) if concept.category == "object"]
 
 
 def trunk_logits(trunk: nn.Sequential, images: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class Block(nn.Module):
 def residual_trunk(units: int = UNITS) -> nn.Sequential:
     """A residual network that knows where it looks, down to its rectified map; its last part is called `units`.
 
-    It sees 109 × 109 pixels around each cell.
+    It sees 105 × 105 pixels around each cell.
     """
     return nn.Sequential(
         OrderedDict(
@@ -98,14 +99,13 @@ class Bound(nn.Module):
         self.where = nn.Linear(CELLS**2, 2)
         self.norm = nn.BatchNorm1d(2 * bind)
         self.size = 2 * bind
-        objects = [unit for unit, concept in enumerate(SEEN) if concept.category == "object"]
         together = torch.zeros(bind)
-        together[UNITS : UNITS + len(objects)] = -1.0  # both must be there
+        together[UNITS : UNITS + len(_OBJECTS)] = -1.0  # both must be there
         with torch.no_grad():
             self.bind.weight.mul_(0.1)
             for unit in range(UNITS):
                 self.bind.weight[unit, unit] += 1.0
-            for row, unit in enumerate(objects[: bind - UNITS], start=UNITS):
+            for row, unit in enumerate(_OBJECTS[: bind - UNITS], start=UNITS):
                 self.bind.weight[row, [unit, CENTRE]] += 1.0
             self.bind.load_state_dict({"weight": self.bind.weight, "bias": together})
             across = torch.linspace(0, 1, CELLS).expand(CELLS, CELLS)
@@ -136,7 +136,6 @@ def product_net(words: int, answers: int) -> LstmCnnVqa:
     for each unit and one for the place of each kind of object, and a question has to learn which it is about.
     """
     bound = Bound()
-    objects = [unit for unit, concept in enumerate(SEEN) if concept.category == "object"]
     net = LstmCnnVqa(
         nn.Sequential(OrderedDict(features=residual_trunk(), fc=bound)),
         words=words,
@@ -145,7 +144,7 @@ def product_net(words: int, answers: int) -> LstmCnnVqa:
         embedding_size=64,
         rnn_size=128,
         layers=1,
-        common_size=UNITS + len(objects),
+        common_size=UNITS + len(_OBJECTS),
     )
     image = net.multimodal_net.image.weight
     nn.init.normal_(net.embedding_net_q.linear.weight, std=1.0)
@@ -154,9 +153,9 @@ def product_net(words: int, answers: int) -> LstmCnnVqa:
     nn.init.normal_(image, std=0.3)
     own = 0.5 * bound.size**0.5  # the feature's norm is 1, so its numbers are of the order of 1 / √size
     with torch.no_grad():
-        for row, unit in enumerate(range(UNITS)):
-            image[row, 2 * unit] += own
-        for row, unit in enumerate(objects, start=UNITS):
+        for unit in range(UNITS):
+            image[unit, 2 * unit] += own
+        for row, unit in enumerate(_OBJECTS, start=UNITS):
             image[row, 2 * unit + 1] += own
             image[row, 2 * unit] -= own / 2
     return net

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from neuro_explain.language.vocabulary import Text, Vocabulary
+from neuro_explain.language.vocabulary import Vocabulary
 
 UNKNOWN = "UNK"
 
@@ -48,13 +48,6 @@ class QuestionWords(Vocabulary):
     def __init__(self, words: Sequence[str]) -> None:
         super().__init__(words, unknown=words.index(UNKNOWN) if UNKNOWN in words else None)
 
-    def read(self, text: str) -> Text:
-        """The question's words and marks that are known, and their tokens."""
-        asked = _pieces(text)
-        missing = tuple(dict.fromkeys(word for word in asked if word not in self._token))
-        if self.unknown is None:
-            asked = [word for word in asked if word in self._token]
-            tokens = tuple(self._token[word] for word in asked)
-        else:
-            tokens = tuple(self._token.get(word, self.unknown) for word in asked)
-        return Text(tuple(asked), tokens, tuple(range(len(tokens))), missing, self._note(missing))
+    def _cut(self, text: str) -> list[str]:
+        """The question's words and marks, known or not."""
+        return _pieces(text)

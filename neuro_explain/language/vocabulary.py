@@ -80,7 +80,7 @@ class Vocabulary:
 
     def read(self, text: str) -> Text:
         """The text's words that are known, and their tokens."""
-        asked = [word for piece in text.lower().split() if (word := piece.strip(_AROUND))]
+        asked = self._cut(text)
         missing = tuple(dict.fromkeys(word for word in asked if word not in self._token))
         if self.unknown is None:
             asked = [word for word in asked if word in self._token]
@@ -88,6 +88,10 @@ class Vocabulary:
         if self.unknown is not None:
             tokens = tuple(self.unknown if token < 0 else token for token in tokens)
         return Text(tuple(asked), tokens, tuple(range(len(tokens))), missing, self._note(missing))
+
+    def _cut(self, text: str) -> list[str]:
+        """The text's words, known or not."""
+        return [word for piece in text.lower().split() if (word := piece.strip(_AROUND))]
 
     def write(self, tokens: Sequence[int]) -> Text:
         """The words that tokens, without start and end, stand for."""
