@@ -7,6 +7,7 @@ errors. Exit status: 0; 1 for a failure, one sentence on the standard error; 2 f
 from __future__ import annotations
 
 import errno
+import re
 import signal
 import sys
 import warnings
@@ -75,10 +76,19 @@ def run(arguments: list[str]) -> int:
         click.echo("neuro-explain: interrupted; nothing half-written was kept", err=True)
         return 1
     except OSError as error:
-        what = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
+        what = (
+            f"{error.strerror}: {error.filename}"
+            if error.strerror and error.filename
+            else _with_options(error)
+        )
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         click.echo(f"neuro-explain: {what}{'; nothing half-written was kept' if full else ''}", err=True)
         return 1
     except (ValueError, ImportError) as error:
-        click.echo(f"neuro-explain: {error}", err=True)
+        click.echo(f"neuro-explain: {_with_options(error)}", err=True)
         return 1
+
+
+def _with_options(error: Exception) -> str:
+    """The message of the library, whose arguments are options here: `weights=` is `--weights`."""
+    return re.sub(r"(?<!\w)(weights|layer|classes|preprocess|download)=(True\b)?", r"--\1", str(error))

@@ -263,6 +263,27 @@ def test_mistakes_get_a_sentence_and_a_status(
     assert not (world / "o").exists()
 
 
+def test_messages_speak_of_options_and_not_of_arguments(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run(
+            [
+                "dissect",
+                "--model",
+                "resnet50-places365",
+                "--concepts",
+                "diorama:1:4",
+                "--out",
+                str(world / "n"),
+            ]
+        )
+        == 1
+    )
+    err = capsys.readouterr().err
+    assert "--weights" in err and "weights=" not in err
+
+
 def test_a_config_file_sets_options_and_flags_win(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dissect()
     (world / "run.toml").write_text(

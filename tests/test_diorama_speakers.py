@@ -12,14 +12,24 @@ from PIL import Image
 
 import neuro_explain as nx
 from neuro_explain.diorama.captions import captions
+from neuro_explain.diorama.habits import habits
 from neuro_explain.diorama.learning import Asked, accuracies, answer, told_tokens, words_of
 from neuro_explain.diorama.looks import CLEAR
 from neuro_explain.diorama.questions import questions
 from neuro_explain.diorama.scene import SIZE, make_scene
-from neuro_explain.diorama.speakers import UNITS, attending_net, captioning_net, product_net
+from neuro_explain.diorama.speakers import (
+    GROUPS,
+    PROPERTIES,
+    UNITS,
+    Bound,
+    attending_net,
+    captioning_net,
+    groups_of_kinds,
+    product_net,
+)
 from neuro_explain.diorama.told import CENTRE, SEEN, Told, shown_in_cells, tell_scenes, unpacked
-from neuro_explain.diorama.train_speakers import Plan, look, train
-from neuro_explain.diorama.words import CONCEPTS, MASSES
+from neuro_explain.diorama.train_speakers import NAMES, Behind, Plan, look, train
+from neuro_explain.diorama.words import CONCEPTS, KINDS, MASSES
 from neuro_explain.language.lstm_cnn import PAD
 from neuro_explain.recipes.diorama_speakers import ANSWERERS, CAPTIONERS, card
 
@@ -59,6 +69,45 @@ def test_what_is_told_does_not_depend_on_the_number_of_processes(told: Told) -> 
     assert apart.captions == told.captions and apart.questions == told.questions
     scene = make_scene(77, 2)
     assert told.captions[2] == captions(scene) and told.questions[2] == questions(scene)
+
+
+def test_more_draws_ask_more_and_nothing_twice(told: Told) -> None:
+    more = tell_scenes(77, range(6), draws=3, workers=0).questions
+    for index, (asked, first) in enumerate(zip(more, told.questions, strict=True)):
+        texts = [one.text for one in asked]
+        assert len(set(texts)) == len(texts)
+        assert set(first) <= set(asked)
+        drawn = [one for draw in range(3) for one in questions(make_scene(77, index), draw=draw)]
+        assert set(asked) == set(drawn)
+    assert sum(map(len, more)) > 1.5 * sum(map(len, told.questions))
+
+
+def test_kinds_of_one_group_are_never_in_one_place() -> None:
+    groups = groups_of_kinds()
+    assert set(groups) == set(KINDS) and max(groups.values()) + 1 == GROUPS
+    for here in habits().counts.values():
+        assert len({groups[kind] for kind in here}) == len(here)
+
+
+def test_pooled_features_are_those_of_the_definition() -> None:
+    torch.manual_seed(1)
+    bound = Bound().eval()
+    bound.begin()
+    maps = torch.rand(2, UNITS, 16, 16) * (torch.rand(2, UNITS, 16, 16) < 0.05)
+    with torch.no_grad():
+        got = bound(maps) * (1 + bound.norm.eps) ** 0.5  # fresh: means 0, variances 1
+    a = maps.double().numpy()
+    across = np.broadcast_to(np.linspace(-1, 1, 16), (16, 16))
+    p, q = (part.weight.detach().double().numpy()[:, :, 0, 0] for part in (bound.group, bound.property))
+    for image in range(2):
+        seen = np.concatenate([a[image], across[None], across.T[None]])
+        for g in range(GROUPS):
+            there = np.maximum((p[g][:, None, None] * a[image]).sum(0), 0)
+            for t in range(PROPERTIES):
+                value = (there * (q[t][:, None, None] * seen).sum(0)).sum()
+                value /= 1 if t == 0 else 1 + there.sum()
+                assert got[image, UNITS + g * PROPERTIES + t].item() == pytest.approx(value, abs=1e-4)
+        np.testing.assert_allclose(got[image, :UNITS].numpy(), a[image].mean((1, 2)), atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [product_net, attending_net])
@@ -106,7 +155,8 @@ def test_captions_become_tokens_between_two_marks(told: Told) -> None:
 
 @pytest.mark.slow
 def test_a_short_training_writes_weights_and_cards(tmp_path: Path) -> None:
-    plan = Plan(scenes=64, held_out_scenes=16, tower_epochs=1, epochs=(1, 1, 1), batch=16)
+    quickly = {name: Behind(epochs=1, rate=1e-3, batch=16) for name in NAMES}
+    plan = Plan(scenes=64, draws=2, held_out_scenes=16, tower_epochs=1, behind=quickly)
     train(plan, tmp_path, seed=3, workers=0, progress=False)
     for name in ALL:
         facts = json.loads((tmp_path / f"{name}.json").read_text())

@@ -21,9 +21,9 @@ from dissection.readers.colors import NAMES as COLOR_NAMES
 from neuro_explain.diorama.scene import LAYERS, SIZE, Scene
 from neuro_explain.diorama.words import CONCEPTS, MASSES, plural
 
-CLEAR = 64
-"""Pixels of the 128 × 128 picture from which on a thing is clearly visible: 8 × 8, 0.4 % of the picture, a quarter
-of a cell of the 8 × 8 map on which a small network's last layer sees it. Below that even people must guess."""
+CLEAR = 128
+"""Pixels of the 128 × 128 picture from which on a thing is clearly visible: 0.8 % of the picture, half a cell of the
+8 × 8 map on which a small network's last layer sees it. Below that even people must guess."""
 
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)

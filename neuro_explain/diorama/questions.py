@@ -65,9 +65,14 @@ class Question:
     box: Box
 
 
-def questions(scene: Scene) -> tuple[Question, ...]:
-    """One to about ten questions, at most two of a kind; the same scene gives the same."""
-    rng = random.Random(f"diorama questions {scene.seed} {scene.index}")
+def questions(scene: Scene, *, draw: int = 0) -> tuple[Question, ...]:
+    """One to about ten questions, at most two of a kind except for four of presence; the same scene gives the same.
+
+    Args:
+        scene: what is asked about.
+        draw: which draw of all that could be asked, from 0; another draw asks other questions, and some again.
+    """
+    rng = random.Random(f"diorama questions {scene.seed} {scene.index}" + (f" {draw}" if draw else ""))
     looks = look_at(scene)
     asked = [Question("what is this place?", scene.category, "place", (), WHOLE)]
     asked += _presence(scene, looks, rng)

@@ -43,7 +43,7 @@ class Told(NamedTuple):
         cells: uint8 `[N, S + 1, 32]`: for each of `SEEN` and the centre one bit per cell, 16 × 16 of them: whether it
             covers a quarter of the cell or more.
         captions: of each scene.
-        questions: about each scene.
+        questions: about each scene, none twice.
     """
 
     images: NDArray[np.uint8]
@@ -52,15 +52,16 @@ class Told(NamedTuple):
     questions: list[tuple[Question, ...]]
 
 
-def tell_scenes(seed: int, indices: Sequence[int], *, workers: int = 2) -> Told:
+def tell_scenes(seed: int, indices: Sequence[int], *, draws: int = 1, workers: int = 2) -> Told:
     """These scenes with their captions and questions.
 
     Args:
         seed: which world.
         indices: which of its scenes, at least one.
+        draws: how many draws of questions about each.
         workers: processes; 0 draws in this one.
     """
-    blocks = list(in_blocks(partial(_tell_block, seed), indices, workers=workers))
+    blocks = list(in_blocks(partial(_tell_block, seed, draws), indices, workers=workers))
     return Told(
         np.concatenate([block.images for block in blocks]),
         np.concatenate([block.cells for block in blocks]),
@@ -75,14 +76,19 @@ def unpacked(cells: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return bits.reshape(*cells.shape[:-1], CELLS, CELLS)
 
 
-def _tell_block(seed: int, indices: Sequence[int]) -> Told:
+def _tell_block(seed: int, draws: int, indices: Sequence[int]) -> Told:
     scenes = [make_scene(seed, index) for index in indices]
     return Told(
         np.stack([np.asarray(scene.image()) for scene in scenes]),
         np.stack([np.packbits(shown_in_cells(scene).reshape(CENTRE + 1, -1), axis=-1) for scene in scenes]),
         [captions(scene) for scene in scenes],
-        [questions(scene) for scene in scenes],
+        [_asked(scene, draws) for scene in scenes],
     )
+
+
+def _asked(scene: Scene, draws: int) -> tuple[Question, ...]:
+    every = (one for draw in range(draws) for one in questions(scene, draw=draw))
+    return tuple({one.text: one for one in every}.values())
 
 
 def shown_in_cells(scene: Scene) -> NDArray[np.bool_]:

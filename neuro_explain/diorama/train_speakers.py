@@ -7,10 +7,10 @@ writes weights and cards of `diorama-captioner`, `diorama-vqa` and `diorama-vqa-
 First their common image tower: each of its units is *taught* where in the picture one thing, material, texture or
 colour is, and one unit where the middles of things are (a concept bottleneck, Koh et al. 2020, in every cell),
 
-    loss = Σ_k BCE(z_k, concept k covers ≥ 1/4 of the cell)
+    loss = Σ_k w_k mean_z BCE(y_kz, concept k covers ≥ 1/4 of the cell z) + 0.03 Σ_k BCE(max_z y_kz, k is in some cell)
 
-on scenes and their mirror images. Then the tower is kept, and what follows it learns to speak (see `learning`).
-Dissection is told nothing of what the units were taught.
+on scenes and their mirror images; things and their middles count twice (w_k). Then the tower is kept, and what follows
+it learns to speak (see `learning`). Dissection is told nothing of what the units were taught.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from neuro_explain.diorama.learning import (
 from neuro_explain.diorama.speakers import (
     UNITS,
     attending_net,
+    begin,
     captioning_net,
     product_net,
     residual_trunk,
@@ -58,6 +60,15 @@ NAMES = ("diorama-captioner", "diorama-vqa", "diorama-vqa-coattention")
 
 
 @dataclass(frozen=True)
+class Behind:
+    """How what follows the tower is trained: epochs, the highest rate, and scenes in a batch."""
+
+    epochs: int
+    rate: float
+    batch: int = 32
+
+
+@dataclass(frozen=True)
 class Plan:
     """How the networks are trained.
 
@@ -67,19 +78,23 @@ class Plan:
         held_out: world of the scenes that they are measured on.
         held_out_scenes: how many of them.
         tower_epochs, tower_rate, tower_batch: of the image tower.
-        epochs, rate, batch: of what follows it, per network in the order of `NAMES`; a batch is so many scenes.
+        behind: how what follows it is trained, per network.
     """
 
     scenes: int = 24_000
     seed: int = 1003
     held_out: int = 2003
     held_out_scenes: int = 2_000
-    tower_epochs: int = 6
+    tower_epochs: int = 10
     tower_rate: float = 4e-3
     tower_batch: int = 32
-    epochs: tuple[int, int, int] = (10, 16, 10)
-    rate: tuple[float, float, float] = (2e-3, 3e-3, 2e-3)
-    batch: int = 64
+    behind: Mapping[str, Behind] = field(
+        default_factory=lambda: {
+            "diorama-captioner": Behind(epochs=4, rate=4e-3),
+            "diorama-vqa": Behind(epochs=6, rate=1e-2),
+            "diorama-vqa-coattention": Behind(epochs=6, rate=4e-3),
+        }
+    )
 
 
 def teach_tower(told: Told, plan: Plan, *, seed: int = 0, progress: bool = True) -> nn.Sequential:
@@ -107,7 +122,7 @@ def teach_tower(told: Told, plan: Plan, *, seed: int = 0, progress: bool = True)
             images, wanted = images.flip(3), wanted.flip(3)
         with torch.autocast("cpu", torch.bfloat16):
             logits = trunk_logits(tower, images.contiguous(memory_format=torch.channels_last))
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), wanted) * UNITS
+        loss = taught(logits.float(), wanted)
         step(adam, schedule, tower, loss)
         bar.update()
         bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
@@ -115,6 +130,16 @@ def teach_tower(told: Told, plan: Plan, *, seed: int = 0, progress: bool = True)
     tower = tower.to(memory_format=torch.contiguous_format).eval()
     halve(tower)  # what follows learns from what the file will hold
     return tower
+
+
+_WEIGHTS = torch.tensor([2.0 if concept.category == "object" else 1.0 for concept in SEEN] + [2.0])
+
+
+def taught(logits: Tensor, wanted: Tensor) -> Tensor:
+    """The tower's loss, see above: of logits `[N, units, 16, 16]` and 0 or 1 for each of them."""
+    cells = nn.functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean((0, 2, 3))
+    somewhere = nn.functional.binary_cross_entropy_with_logits(logits.amax((2, 3)), wanted.amax((2, 3)))
+    return cells @ _WEIGHTS + 0.03 * UNITS * somewhere
 
 
 def look(tower: nn.Sequential, images: NDArray[np.uint8], *, progress: bool = True) -> Tensor:
@@ -191,6 +216,18 @@ def train(plan: Plan, folder: Path, *, seed: int = 0, workers: int = 2, progress
         sys.stdout.write(f"{folder / name}.safetensors\n")
 
 
+def guesses(
+    asked: Asked, test: Asked, words: Sequence[str], answers: Sequence[str], *, seed: int, progress: bool
+) -> dict[str, float]:
+    """The share of questions that a network answers right which sees nothing: what the question gives away."""
+    torch.manual_seed(seed)
+    blind = product_net(len(words), len(answers))
+    begin(blind, words)
+    nothing = torch.zeros(len(asked.answers), UNITS, 1, 1)
+    fit_answers(blind, nothing, asked, epochs=1, rate=3e-3, batch=32, seed=seed, progress=progress)
+    return accuracies(blind, nothing[: len(test.answers)], test)
+
+
 def _see_through(net: ShowAndTell | LstmCnnVqa | CoAttentionVqa, tower: nn.Sequential) -> None:
     """Gives a network a copy of the tower's weights."""
     net.cnn.get_submodule("features").load_state_dict(tower.state_dict())
@@ -215,8 +252,17 @@ def main(arguments: list[str] | None = None) -> None:
         "--seed", type=int, default=0, help="of the first weights and the order of the scenes"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    parser.add_argument("--tower", type=Path, help="weights of the image tower from an earlier run")
+    parser.add_argument("--only", choices=NAMES, action="append", help="train this network, not all three")
     options = parser.parse_args(arguments)
-    train(Plan(), options.out, seed=options.seed, workers=options.workers)
+    train(
+        Plan(),
+        options.out,
+        names=options.only or NAMES,
+        tower=options.tower,
+        seed=options.seed,
+        workers=options.workers,
+    )
 
 
 if __name__ == "__main__":

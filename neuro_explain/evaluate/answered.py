@@ -7,8 +7,8 @@
 
 - Answers that are right: the share of all questions, so that the rest can be judged.
 - Faithfulness (Selvaraju et al. 2019, Sec. 8.2): the rank correlation of the map of the network's own answer, right
-  or wrong, with the occlusion map of that answer's score, on the cells of the network's layer. Two questions of each
-  scene, since occlusion is slow.
+  or wrong, with the occlusion map of that answer's score, on the cells of the network's layer, at most 8 × 8 of them:
+  a square of 8 × 8 pixels hides next to nothing. Two questions of each scene, since occlusion is slow.
 - Place: of the answers that are right and follow from certain things ("what colour is the lamp?"), not from the whole
   picture, the map's mean inside the box of these things over that outside, and whether its maximum falls on one of
   them. A wrong answer's map should lie elsewhere, if anywhere; boxes of more than half of the frame have too little
@@ -47,6 +47,7 @@ PAPER = {(OCCLUSION, "Grad-CAM"): 0.60, (OCCLUSION, "guided backprop"): 0.42}
 """The paper's figures: the network of Lu et al. 2015 on VQA."""
 
 OCCLUDED = 2  # questions of a scene
+SQUARES = 8  # hidden in each direction, at most
 CONSTANT = "constant map, without order"
 WRONG, WHOLE = "wrong answer", "answer from the whole picture"
 UNKNOWN = "question with words that it does not know"
@@ -145,7 +146,8 @@ class Answered:
     def _occlude(
         self, number: int, net: Answering, prepared: Tensor, target: Target, saliency: Mapping[str, Tensor]
     ) -> None:
-        drops = occlusion_map(net, prepared, target, self.answerer.tower.map_size)
+        h, w = self.answerer.tower.map_size
+        drops = occlusion_map(net, prepared, target, (min(h, SQUARES), min(w, SQUARES)))
         for method, map in saliency.items():
             correlation = rank_correlation(_on_cells(map, drops.shape), drops)
             if correlation is None:
