@@ -79,7 +79,8 @@ def _read_torch(path: Path) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of its own storage classes in old files
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # latin1 takes the byte strings of Python 2 as they are, whatever they hold
+            return torch.load(path, map_location="cpu", weights_only=True, encoding="latin1")
     except pickle.UnpicklingError as error:
         found = re.search(r"(?:GLOBAL|class|function) ([A-Za-z_][\w.]*\w)", str(error))
         if found is None:

@@ -5,8 +5,8 @@
     model = load_model("my_package.nets:bird_classifier")
 
 A name stands for an architecture together with all that its weights need: preprocessing, class names, target
-layer, origin and licence. Weights come from an installed package, from torch's cache or from a file; nothing
-is downloaded unless `download=True`, and no file's code is ever run.
+layer, origin and licence. Weights come from an installed package, from a cache or from a file; nothing is
+downloaded unless `download=True` or by `fetch_model`, and no file's code is ever run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from neuro_explain.download import Fetched
 from neuro_explain.model import Model
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.recipes import (
@@ -29,14 +30,22 @@ from neuro_explain.recipes import (
     squeezenet_places365,
     timm_nets,
     torchvision_nets,
+    vgg16_places365,
     your_nets,
 )
-from neuro_explain.recipes.speakers import load_answerer, load_captioner, load_speaker
+from neuro_explain.recipes.speakers import (
+    HUGGING_FACE,
+    NEURALTALK2,
+    load_answerer,
+    load_captioner,
+    load_speaker,
+)
 from neuro_explain.tower import Tower
 
 __all__ = [
     "ModelEntry",
     "device_named",
+    "fetch_model",
     "list_models",
     "load_answerer",
     "load_captioner",
@@ -45,7 +54,7 @@ __all__ = [
 ]
 
 _Loader = Callable[[str, str | Path | None, bool], Loaded]
-_WEIGHT_FILES = {".pt", ".pth", ".tar", ".bin", ".safetensors", ".params", ".ckpt"}
+_WEIGHT_FILES = {".pt", ".pth", ".tar", ".bin", ".safetensors", ".params", ".ckpt", ".caffemodel"}
 
 
 def load_model(
@@ -62,7 +71,8 @@ def load_model(
 
     Args:
         name: a torchvision classifier (`resnet18`), `diorama-scenes`, `efficientnet-lite0`, `squeezenet-places365`,
-            `resnet18-places365` and its like, `timm:NAME`, or `package.module:callable`; see `list_models`.
+            `vgg16-places365`, `resnet18-places365` and its like, `timm:NAME`, or `package.module:callable`; see
+            `list_models`.
         weights: a file (safetensors or a state dict of torch), the name of one of torchvision's weights, or
             `"random"` for an untrained network; the name's own weights if not given.
         layer: the layer whose units are meant; chosen automatically if not given.
@@ -138,11 +148,56 @@ def list_models() -> list[ModelEntry]:
     return list(_entries())
 
 
+def fetch_model(name: str) -> tuple[list[Fetched], str]:
+    """Brings a network's weights onto this machine, so that `load_model(name)` works without a connection.
+
+    Args:
+        name: as for `load_model`, or a network that speaks.
+
+    Returns:
+        The files, which are here and checked; and what to say where there are none: that nothing need be fetched, or
+        that another library has fetched them into a cache of its own.
+
+    Raises:
+        ConnectionError: a download failed; the message says which file to put where.
+        ModuleNotFoundError: the optional library that would fetch them is missing.
+        OSError: the disk is full, or the cache cannot be written to.
+        ValueError: an unknown name; a file with another checksum than it must have.
+    """
+    if name.startswith(HUGGING_FACE):
+        load_speaker(name, download=True)
+        return [], "Hugging Face's library has its files now, in its own cache"
+    if name == NEURALTALK2:
+        return [], "nothing to fetch by name: give its checkpoint, a .t7 file, with --weights"
+    if name in (*diorama_speakers.CAPTIONERS, *diorama_speakers.ANSWERERS):
+        return [], _SHIPPED
+    loader = _loader(name)
+    if loader is timm_nets.load:
+        loader(name, None, True)
+        return [], "timm has its weights now, in its own cache"
+    if loader is your_nets.load:
+        return [], "your own code: it loads whatever it loads, nothing to fetch"
+    if loader is efficientnet_lite0.load:
+        efficientnet_lite0.packaged_weights()
+    fetch = _FETCHERS.get(loader)
+    return (fetch(name), "") if fetch else ([], _SHIPPED)
+
+
+_SHIPPED = "comes with the package, nothing to fetch"
+_FETCHERS: dict[_Loader, Callable[[str], list[Fetched]]] = {
+    places365_nets.load: places365_nets.fetch,
+    vgg16_places365.load: vgg16_places365.fetch,
+    squeezenet_places365.load: squeezenet_places365.fetch,
+    torchvision_nets.load: torchvision_nets.fetch,
+}
+
+
 def _entries() -> Iterator[ModelEntry]:
     yield from diorama_nets.entries()
     yield from diorama_speakers.entries()
     yield from efficientnet_lite0.entries()
     yield from squeezenet_places365.entries()
+    yield from vgg16_places365.entries()
     yield from places365_nets.entries()
     yield from torchvision_nets.entries()
     yield from timm_nets.entries()
@@ -158,6 +213,7 @@ def _loader(name: str) -> _Loader:
         **dict.fromkeys(diorama_nets.NAMES, diorama_nets.load),
         efficientnet_lite0.NAME: efficientnet_lite0.load,
         squeezenet_places365.NAME: squeezenet_places365.load,
+        vgg16_places365.NAME: vgg16_places365.load,
         **{a + places365_nets.SUFFIX: places365_nets.load for a in places365_nets.ARCHITECTURES},
     }
     if name not in known:

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from neuro_explain import cache
 from neuro_explain.preprocess import PRESETS, Preprocess
 from neuro_explain.recipes import torchvision_nets
 from neuro_explain.zoo import list_models, load_model
@@ -23,8 +24,9 @@ TINY = "shufflenet_v2_x0_5"  # torchvision's smallest
 
 
 @pytest.fixture(autouse=True)
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty cache of torch's, so that no test depends on what the machine has downloaded."""
+def hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Empty caches, ours and torch's, so that no test depends on what the machine has downloaded."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path_factory.mktemp("cache")))
     before = torch.hub.get_dir()
     folder = tmp_path_factory.mktemp("hub")
     torch.hub.set_dir(str(folder))
@@ -236,7 +238,13 @@ def test_preprocess_and_layer_can_be_said(tmp_path: Path) -> None:
         (TINY, {"weights": "random", "layer": "conv6"}, ValueError, "did you mean .*conv5"),
         (TINY, {"weights": "random", "preprocess": "torch"}, ValueError, "preprocess: expected one of"),
         ("squeezenet-places365", {}, FileNotFoundError, r"squeezenet_weights_places365\.params of https"),
-        ("resnet18-places365", {}, FileNotFoundError, r"resnet18_places365\.pth\.tar of https"),
+        ("resnet18-places365", {}, FileNotFoundError, r"resnet18_places365\.pth\.tar of http:"),
+        (
+            "vgg16-places365",
+            {},
+            FileNotFoundError,
+            r"caffemodel of http.*and places365CNN_mean\.binaryproto of",
+        ),
         ("timm:resnet1888", {}, ValueError, "timm has no network 'resnet1888'; did you mean resnet18"),
         ("timm:resnet18.a9_in1k", {}, ValueError, "did you mean .*resnet18.a1_in1k"),
         ("timm:resnet18", {}, FileNotFoundError, "no weights: give a file"),

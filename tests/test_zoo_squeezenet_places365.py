@@ -14,9 +14,15 @@ import torch
 from PIL import Image
 from torch import nn
 
+from neuro_explain import cache
 from neuro_explain.recipes import squeezenet_places365
 from neuro_explain.recipes.caffe import read_mean
 from neuro_explain.zoo import load_model
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path_factory.mktemp("cache")))
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:

@@ -1,13 +1,13 @@
 """Where do known networks come from? One module for each source, all of the same shape.
 
 A source makes a `Loaded`: the network with its weights in it, and what is known of them. `neuro_explain.zoo`
-puts a target layer to it and hands out a `Model`. Nothing is downloaded here unless `download` says so.
+puts a target layer to it and hands out a `Model`. Nothing is downloaded here unless `download` says so, or `fetch` is
+called, which the sources have whose weights can be fetched.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from neuro_explain.download import checksum
 from neuro_explain.preprocess import Preprocess
 
 RANDOM = "random"
@@ -86,11 +87,7 @@ def untrained(name: str) -> str:
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal: whether it is the one that was published."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return checksum(path)
 
 
 def near(wanted: str, names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ this reader knows the three NumPy names that arrays need and refuses every other
 true convolutions: kernels are turned by 180° for torch.
 
 The input has the mean image of Places subtracted, which lies beside the weights file, in Caffe's format or
-as an array.
+as an array, or in the cache.
 """
 
 from __future__ import annotations
@@ -24,20 +24,24 @@ from torch import Tensor, nn
 
 from neuro_explain import places365
 from neuro_explain.checkpoint import StateDict, existing_file, fit, read_state_dict
+from neuro_explain.download import Fetched
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.recipes import RANDOM, Loaded, ModelEntry, reproducible, sha256, untrained
-from neuro_explain.recipes.caffe import read_mean
+from neuro_explain.recipes.places365_mean import MEAN, MEAN_FILES, MEAN_PIXEL, mean_near
+from neuro_explain.recipes.published import PublishedFile, fetch_all, needed, whereabouts
 
 NAME = "squeezenet-places365"
 SOURCE = "https://github.com/urbste/squeezenet_places365"
-MEAN_FILES = ("places365CNN_mean.binaryproto", "places365_mean_bgr_u8.npy")
-_PICKLE = "squeezenet_weights_places365.params"
-# The original and its conversion to safetensors.
-_PUBLISHED = {
+WEIGHTS = PublishedFile(
+    "squeezenet_weights_places365.params",
+    # At the one commit of its source that ever changed it.
+    "https://raw.githubusercontent.com/urbste/squeezenet_places365/3a15dd20cb86865c12b8dd8aa8b5309b83509b4d/"
+    "squeezenet_weights_places365.params",
     "162b88966e38f586d4224bcc4324078e32fc484ac1824cc73876e9775b0fcc16",
-    "af7716a6f111223c0958ca39fcb60daf7afbd4b707facda410a6cc95371f11c2",
-}
-_CHANNEL_MEAN = (104.051, 112.514, 116.676)
+)
+FILES = (WEIGHTS, MEAN)
+# The original and its conversion to safetensors.
+_PUBLISHED = {WEIGHTS.sha256, "af7716a6f111223c0958ca39fcb60daf7afbd4b707facda410a6cc95371f11c2"}
 _INPUT = 224
 _LICENCE = "none stated by its source"
 
@@ -177,24 +181,20 @@ def from_lasagne(arrays: list[NDArray[np.float32]], source: str) -> StateDict:
 
 
 def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
-    """SqueezeNet for Places365 with the weights of a file, or `"random"` ones.
+    """SqueezeNet for Places365 with the weights of a file or of the cache, or `"random"` ones.
 
     Raises:
-        FileNotFoundError: no weights given, or no mean image beside them.
-        ValueError: a file that is damaged or does not fit.
+        ConnectionError: the download failed.
+        FileNotFoundError: no weights given and none in the cache, or no mean image beside them or there.
+        ValueError: a file that is damaged or altered or does not fit.
     """
-    if weights is None:
-        raise FileNotFoundError(
-            f"{NAME}: give with weights= the file {_PICKLE} of {SOURCE} or its conversion to safetensors, "
-            f"with {MEAN_FILES[0]} beside it; neither is downloaded"
-        )
     with reproducible():
         net = SqueezeNetPlaces365()
     if weights == RANDOM:
-        preprocess = _preprocess(mean=_CHANNEL_MEAN)
+        preprocess = _preprocess(mean=MEAN_PIXEL)
         which, origin, shown = "random (seed 0), never trained", "this package", untrained(NAME)
         return Loaded(net, preprocess, places365.names(), shown, which, origin, "Apache-2.0")
-    path = existing_file(weights)
+    path = needed(NAME, FILES, download=download)[0] if weights is None else existing_file(weights)
     with path.open("rb") as file:
         pickled = file.read(1) == b"\x80"
     state = from_lasagne(read_pickled_arrays(path), path.name) if pickled else read_state_dict(path)
@@ -222,19 +222,19 @@ def _preprocess(
 
 
 def _mean_beside(weights: Path) -> Tensor:
-    """The centre of the Places mean image, BGR `[3, 224, 224]`, from the folder of the weights."""
-    for file in MEAN_FILES:
-        path = weights.parent / file
-        if path.is_file():
-            image = read_mean(path)
-            if image.shape != (3, 256, 256):
-                raise ValueError(f"{path}: expected a mean image of 3×256×256, got {list(image.shape)}")
-            edge = (256 - _INPUT) // 2
-            return torch.from_numpy(image[:, edge:-edge, edge:-edge].copy())
-    raise FileNotFoundError(
-        f"{NAME}: the mean image is missing: put {' or '.join(MEAN_FILES)} beside {weights} (it is part of "
-        "the Places365 models of Caffe and of the weights' source)"
-    )
+    """The centre of the Places mean image, BGR `[3, 224, 224]`, from the folder of the weights or from the cache."""
+    image = mean_near(weights, _INPUT)
+    if image is None:
+        raise FileNotFoundError(
+            f"{NAME}: the mean image is missing: put {' or '.join(MEAN_FILES)} beside {weights} (it is at {MEAN.url}), "
+            f"or fetch it with `neuro-explain models fetch {NAME}`"
+        )
+    return image
+
+
+def fetch(name: str) -> list[Fetched]:
+    """Brings the weights and the mean image into the cache; errors as `neuro_explain.download.fetch`."""
+    return fetch_all(FILES)
 
 
 def entries() -> Iterator[ModelEntry]:
@@ -243,7 +243,7 @@ def entries() -> Iterator[ModelEntry]:
         NAME,
         "places365",
         "Places365 classifier, 512 units of 13×13",
-        False,
-        f"give the file {_PICKLE} or its safetensors; source: {SOURCE}",
+        all(file.here for file in FILES),
+        whereabouts(NAME, FILES),
         _LICENCE,
     )

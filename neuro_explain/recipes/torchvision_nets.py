@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from neuro_explain.checkpoint import StateDict, class_count, existing_file, fit, read_state_dict
+from neuro_explain.download import Fetched
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.recipes import (
     RANDOM,
@@ -187,6 +188,20 @@ def _fetched(name: str, weight: Any, records: dict[str, Any], download: bool) ->
     except RuntimeError as error:  # the hash
         raise ValueError(f"{name}: what came from {weight.url} is damaged: {error}") from error
     return path
+
+
+def fetch(name: str) -> list[Fetched]:
+    """Brings the default weights into torch's own cache, where torchvision finds them too.
+
+    What is published of their checksum are the digits in the file's name; they are compared.
+
+    Raises:
+        ConnectionError: the download failed.
+        ValueError: what came, or the file that is there, has another checksum.
+    """
+    records = weights_of(name)
+    path = _fetched(name, next(iter(records.values())), records, True)
+    return [Fetched(path, path.stat().st_size, sha256(path), published=True)]
 
 
 def _is_published(path: Path) -> bool:

@@ -1,0 +1,83 @@
+"""Which class do a label in a list and the name of a folder stand for? Millions of them, looked up quickly.
+
+    labels = Labels(model.classes)
+    labels.of("165"), labels.of("kitchen"), labels.of("/k/kitchen")
+    labels.of_folder("a/apartment_building/outdoor")
+
+A class is meant by its number, by its name, or by its name written otherwise: other capitals, `_`, `-` or `/` for a
+space, the letter folder of Places before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from neuro_explain.classes import find_class
+
+_BETWEEN_WORDS = re.compile(r"[\s_/-]+")
+_LETTER_FOLDER = re.compile(r"^/?[a-z]/(?=.)", re.IGNORECASE)
+
+
+class Labels:
+    """The classes of one network, found by what stands in lists and folder names."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        """Takes the class names in the order of their numbers; two may be alike."""
+        self._classes = tuple(classes)
+        self._exact: dict[str, list[int]] = defaultdict(list)
+        self._loose: dict[str, list[int]] = defaultdict(list)
+        for number, name in enumerate(self._classes):
+            self._exact[name].append(number)
+            self._loose[_key(name)].append(number)
+        self._known: dict[str, int] = {}
+
+    def of(self, text: str) -> int:
+        """The class that a label means.
+
+        Raises:
+            ValueError: none, or several; or a number out of range.
+        """
+        number = self._known.get(text)
+        if number is None:
+            named = self._named(text)
+            # Numbers, and all that cannot be understood, are the other's to judge.
+            number = named[0] if len(named) == 1 else find_class(self._classes, text, what="label")
+            self._known[text] = number
+        return number
+
+    def of_folder(self, folder: str) -> int | None:
+        """The class that a folder is called after, or the nearest folder around it that is; None if there is none.
+
+        Args:
+            folder: relative to the folder of all images, with `/`.
+
+        Raises:
+            ValueError: several classes are called so.
+        """
+        parts = folder.split("/")
+        for count in range(len(parts), 0, -1):
+            name = "/".join(parts[:count])
+            named = self._named(name)
+            if len(named) > 1:
+                which = ", ".join(f"{number} ({self._classes[number]})" for number in named)
+                raise ValueError(
+                    f"the folder {name!r} could be several classes: {which}; write a list instead"
+                )
+            if named:
+                return named[0]
+        return None
+
+    def _named(self, text: str) -> list[int]:
+        for found in (self._exact.get(text), self._loose.get(_key(text))):
+            if found:
+                return found
+        return self._loose.get(_key(_LETTER_FOLDER.sub("", text)), [])
+
+
+def _key(name: str) -> str:
+    """A name without what is written in several ways."""
+    if name.startswith("/"):
+        name = _LETTER_FOLDER.sub("", name)
+    return _BETWEEN_WORDS.sub(" ", name.casefold()).strip()
