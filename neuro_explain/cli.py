@@ -14,6 +14,7 @@ import warnings
 
 import click
 
+from neuro_explain.commands.batch import batch
 from neuro_explain.commands.concepts import concepts
 from neuro_explain.commands.demo import demo
 from neuro_explain.commands.dissect import dissect
@@ -21,6 +22,7 @@ from neuro_explain.commands.evaluate import evaluate
 from neuro_explain.commands.explain import explain
 from neuro_explain.commands.models import models
 from neuro_explain.commands.names import names_command
+from neuro_explain.commands.profile import profile
 from neuro_explain.commands.report import report
 from neuro_explain.commands.speak import ask, caption
 
@@ -34,6 +36,8 @@ COMMANDS: tuple[click.Command, ...] = (
     explain,
     caption,
     ask,
+    batch,
+    profile,
     report,
     evaluate,
 )

@@ -39,6 +39,17 @@ SUMMARY = _keys(
 CATEGORY = _keys("category units distinct detectors unique_detectors concepts pixels images")
 COLLECTION = _keys("title intro members dissection")
 MEMBER = _keys("folder label note")
+PROFILE = _keys(
+    "model layer source of compare asked top least level images errors labelled right all_classes few concepts "
+    "classes comparisons"
+)
+PROFILE_CONCEPT = _keys("name category units")
+PROFILE_CLASS = _keys("number name images predicted labelled right for against")
+PROFILE_MEANS = _keys("mean low high share positive")
+PROFILE_COMPARISON = _keys("name first second about tests findings classes ranked")
+PROFILE_DIFFERENCE = _keys("number name tested first second")
+PROFILE_DIFFERENCES = _keys("first_mean second_mean difference low high p q d")
+PROFILE_SIDE = _keys("images labelled right")
 EXPLANATION = _keys("image model names rank_by top named_only predictions targets check text notes")
 PARTS = {
     "image": _keys("name width height crop"),
@@ -243,3 +254,40 @@ def check_collection(facts: Row, where: str) -> None:
             raise ReportError(f"{where}: expected the bare name of a folder beside it, got {name!r}; {SEE}")
         if folders.count(name) > 1:
             raise ReportError(f"{where}: the folder {name!r} is listed twice; list each once")
+
+
+def check_profile(facts: Row, where: str) -> None:
+    """The profile has its keys, and every class a number for each concept."""
+    need(facts, PROFILE, where)
+    concepts = len(facts["concepts"])
+    for i, concept in enumerate(facts["concepts"]):
+        need(concept, PROFILE_CONCEPT, f"{where}: concepts[{i}]")
+    for i, one in enumerate(facts["classes"]):
+        here = f"{where}: classes[{i}]"
+        need(one, PROFILE_CLASS, here)
+        _need_columns(one, PROFILE_MEANS, concepts, here)
+        for side in ("for", "against"):
+            if not all(isinstance(place, int) and 0 <= place < concepts for place in one[side]):
+                raise ReportError(f"{here}: {side}: expected places of {concepts} concepts; {SEE}")
+    for i, comparison in enumerate(facts["comparisons"]):
+        here = f"{where}: comparisons[{i}]"
+        need(comparison, PROFILE_COMPARISON, here)
+        for j, one in enumerate(comparison["classes"]):
+            need(one, PROFILE_DIFFERENCE, f"{here}: classes[{j}]")
+            _need_columns(one, PROFILE_DIFFERENCES, concepts, f"{here}: classes[{j}]")
+            for side in ("first", "second"):
+                need(one[side], PROFILE_SIDE, f"{here}: classes[{j}]: {side}")
+        for row, place in comparison["ranked"]:
+            if not (0 <= row < len(comparison["classes"]) and 0 <= place < concepts):
+                raise ReportError(
+                    f"{here}: ranked: expected a class and a concept, got {row} and {place}; {SEE}"
+                )
+
+
+def _need_columns(one: Row, names: Iterable[str], length: int, where: str) -> None:
+    """Refuse what has no list of this length under each of the names."""
+    need(one, names, where)
+    for name in names:
+        need_type(one[name], list, f"{where}: {name}")
+        if len(one[name]) != length:
+            raise ReportError(f"{where}: {name}: expected {length} numbers, got {len(one[name])}; {SEE}")

@@ -32,23 +32,26 @@ from reports.contract import (
     Row,
     check_collection,
     check_explanation,
+    check_profile,
     check_summary,
     need,
     need_type,
     typed_rows,
 )
 
-Kind = Literal["dissection", "explanation", "collection"]
+Kind = Literal["dissection", "explanation", "collection", "profile", "batch"]
 
 _FACTS: dict[str, str] = {
     "dissection": "summary.json",
     "explanation": "explanation.json",
     "collection": "collection.json",
+    "profile": "profile.json",
 }
 _NEEDED: dict[str, tuple[str, ...]] = {
     "dissection": ("summary.json", "units.csv", "concepts.csv"),
     "explanation": ("explanation.json", "arrays.npz", "image.webp"),
     "collection": ("collection.json",),
+    "profile": ("profile.json",),
 }
 
 
@@ -57,9 +60,9 @@ class Artifact:
     """What an artifact folder holds, read and checked.
 
     Attributes:
-        kind: `"dissection"`, `"explanation"` or `"collection"`.
+        kind: `"dissection"`, `"explanation"`, `"collection"` or `"profile"`.
         manifest: `manifest.json`.
-        facts: `summary.json`, `explanation.json` or `collection.json`.
+        facts: `summary.json`, `explanation.json`, `collection.json` or `profile.json`.
         tables: the rows of each CSV file, by its stem (`units`, `concepts`, `exemplars`).
         arrays: what the pages use of `arrays.npz`: `signed_map` `[T, h, w]` and `unit_map` `[M, h, w]`.
         photograph: the bytes of `image.webp`, or None.
@@ -100,6 +103,8 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
         check_summary(facts, tables, root)
     elif kind == "collection":
         check_collection(facts, str(root / "collection.json"))
+    elif kind == "profile":
+        check_profile(facts, str(root / "profile.json"))
     else:
         arrays = _arrays(data["arrays.npz"], ("signed_map", "unit_map"), root / "arrays.npz")
         check_explanation(facts, arrays, str(root / "explanation.json"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -18,7 +19,7 @@ import jinja2
 from markupsafe import Markup
 
 from reports import draw, words
-from reports.place import Place
+from reports.place import PAGE, Place
 from reports.read import Artifact
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,6 +27,8 @@ _SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "explanation": ("maps.js", "explanation.js"),
     "dissection": ("dissection.js",),
     "collection": ("collection.js",),
+    "profile": ("profile.js",),
+    "batch": ("batch_rows.js", "batch.js"),
 }
 
 
@@ -38,9 +41,12 @@ def render(template: str, artifact: Artifact, view: Mapping[str, Any], place: Pl
         view: the template's own variables.
         place: the pages that this one links to; a page that stands alone carries nothing for links.
     """
-    in_a_set = artifact.kind == "collection" or place.home is not None
+    in_a_set = artifact.kind in ("collection", "batch") or place.home is not None
     asked = artifact.facts.get("asked") if artifact.kind == "explanation" else None
     styles = ["page.css", *(["set.css"] if in_a_set else []), *(["asked.css"] if asked else [])]
+    styles += ["profile.css"] if artifact.kind == "profile" else []
+    if artifact.kind == "batch":
+        styles.append("batch.css")
     links = ["links.js"] if place.names is not None else []
     caption = ["caption.js"] if asked and asked["task"] == "caption" else []
     style = _joined(styles)
@@ -51,7 +57,7 @@ def render(template: str, artifact: Artifact, view: Mapping[str, Any], place: Pl
     }
     command = artifact.manifest["command"]
     shell = {
-        "policy": _policy([style], [first, script]),
+        "policy": _policy([style], [first, script], beside=artifact.kind == "batch"),
         "style": style,
         "first_script": first,
         "script": script,
@@ -93,15 +99,19 @@ def _joined(names: Iterable[str]) -> Markup:
     return Markup("\n").join(_asset(name) for name in names)
 
 
-def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
-    """A content security policy that lets in these styles and scripts, `data:` pictures and nothing else."""
+def _policy(styles: Iterable[str], scripts: Iterable[str], *, beside: bool = False) -> str:
+    """A content security policy that lets in these styles and scripts, `data:` pictures and nothing else.
+
+    With `beside`, pictures of the page's own origin too: of its host, or on a disk those that are files.
+    """
 
     def hashes(texts: Iterable[str]) -> str:
         digests = (hashlib.sha256(text.encode()).digest() for text in texts)
         return " ".join(f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests)
 
+    pictures = "'self' data:" if beside else "data:"
     return (
-        f"default-src 'none'; img-src data:; style-src {hashes(styles)}; script-src {hashes(scripts)}; "
+        f"default-src 'none'; img-src {pictures}; style-src {hashes(styles)}; script-src {hashes(scripts)}; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -120,6 +130,8 @@ def _made_with(artifact: Artifact) -> list[tuple[str, Any]]:
             ("Names belong to these weights", "yes" if facts["names"]["verified"] else "not verified"),
             *_naming(facts["names"]),
         ]
+    elif artifact.kind == "batch":
+        rows += [("Names from", facts["names"]["source"]), ("Images from", facts["inputs"]["source"])]
     elif artifact.kind == "dissection":
         rows += [("Why this layer", facts["layer_reason"]), *_naming(facts)]
     rows.append(("Weights fingerprint", manifest["weights_fingerprint"] or "none"))
@@ -139,3 +151,15 @@ def _naming(names: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Quantile q", words.plain(names["quantile"])),
         ("Smallest IoU of a name", words.plain(names["min_iou"])),
     ]
+
+
+def put(folder: Path, page: bytes) -> Path:
+    """Write a page whole or not at all."""
+    path = folder / PAGE
+    unfinished = path.with_name(f".{PAGE}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(page)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reports import draw
+from reports.batch_page import RUN, write_batch_page
 from reports.collection_page import collection_twin, collection_view
 from reports.contract import ReportError, Row
 from reports.dissection_page import dissection_view
 from reports.explanation_page import explanation_maps, explanation_view
-from reports.place import PAGE, Place, find_place, place_in
+from reports.place import Place, find_place, place_in
+from reports.profile_page import profile_twin, profile_view
 from reports.read import Artifact, read_artifact
-from reports.shell import island, render
+from reports.shell import island, put, render
 
 Colors = Literal["perceptual", "paper"]
 
@@ -42,7 +44,7 @@ def write_report(folder: str | os.PathLike[str], *, colors: Colors = "perceptual
     page leads somewhere; a page of a folder that a collection lists links back to the collection's page.
 
     Args:
-        folder: an artifact folder of kind dissection, explanation or collection.
+        folder: an artifact folder of kind dissection, explanation, collection, profile or batch.
         colors: the colour map at first sight; the reader can change it on the page.
 
     Raises:
@@ -50,26 +52,16 @@ def write_report(folder: str | os.PathLike[str], *, colors: Colors = "perceptual
     """
     if colors not in ("perceptual", "paper"):
         raise ReportError(f"colors: expected 'perceptual' or 'paper', got {colors!r}")
+    if (Path(folder) / RUN).is_file():
+        return write_batch_page(folder)
     artifact = read_artifact(folder)
     if artifact.kind == "collection":
         return _write_collection(Path(folder), artifact, colors)
-    return _put(Path(folder), _page(artifact, colors, find_place(folder)))
-
-
-def _put(folder: Path, page: bytes) -> Path:
-    """Write a page whole or not at all."""
-    path = folder / PAGE
-    unfinished = path.with_name(f".{PAGE}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(page)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    return put(Path(folder), _page(artifact, colors, find_place(folder)))
 
 
 def _page(artifact: Artifact, colors: Colors, place: Place) -> bytes:
-    made = _explanation if artifact.kind == "explanation" else _dissection
+    made = {"explanation": _explanation, "dissection": _dissection, "profile": _profile}[artifact.kind]
     return made(artifact, colors, place)
 
 
@@ -90,8 +82,8 @@ def _write_collection(root: Path, artifact: Artifact, colors: Colors) -> Path:
     view = collection_view(artifact, members, "paper" if colors == "paper" else "heat")
     view["twin"] = island(collection_twin(artifact, view["cards"]))
     for name, part in pages:
-        _put(root / name, _page(part, colors, place_in(facts, name)))
-    return _put(root, render("collection.html", artifact, view, Place()))
+        put(root / name, _page(part, colors, place_in(facts, name)))
+    return put(root, render("collection.html", artifact, view, Place()))
 
 
 def _explanation(artifact: Artifact, colors: Colors, place: Place) -> bytes:
@@ -142,6 +134,13 @@ def _dissection(artifact: Artifact, _: Colors, place: Place) -> bytes:
     twin |= {name: _columns(rows) for name, rows in artifact.tables.items() if name != "exemplars"}
     view |= {"strips": strips, "smaller": smaller is not None, "twin": island(twin)}
     return render("dissection.html", artifact, view, place)
+
+
+def _profile(artifact: Artifact, _: Colors, place: Place) -> bytes:
+    """The page of a profile, which has no pictures."""
+    view = profile_view(artifact)
+    view["twin"] = island(profile_twin(artifact))
+    return render("profile.html", artifact, view, place)
 
 
 def _picture(data: bytes, smaller: tuple[int, int | None] | None) -> Row:

@@ -34,6 +34,7 @@ def fit_answers(
     epochs: int,
     rate: float,
     batch: int,
+    most: int | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> None:
@@ -43,16 +44,21 @@ def fit_answers(
         net: the network.
         maps: what its tower makes of the scenes, `[N, units, 16, 16]`.
         asked: the questions about them.
-        epochs, rate, batch: of training; a batch is so many scenes with all their questions.
-        seed: of the order of the scenes.
+        epochs, rate, batch: of training; a batch is so many scenes with their questions.
+        most: how many questions of each scene in a batch, drawn anew each time; all if None.
+        seed: of the order of the scenes, and of the questions drawn.
         progress: whether to draw a bar.
     """
     rest = _behind(net)
     adam, schedule, steps = optimizer(rest, rate, epochs, len(maps) // batch, decay=1e-4)
     rest.train()
+    rng = np.random.default_rng([seed, 1])
     bar = tqdm(total=epochs * steps, desc="learning to answer", disable=not progress)
     for some in batches(len(maps), batch, epochs, seed):
         of, tokens, answers = asked.about(some)
+        if most is not None:
+            drawn = _some_of_each(of.numpy(), most, rng)
+            of, tokens, answers = of[drawn], tokens[drawn], answers[drawn]
         scores = answer(net, maps[torch.from_numpy(some)].float(), tokens, of)
         loss = nn.functional.cross_entropy(scores, answers)
         step(adam, schedule, rest, loss)
@@ -61,6 +67,14 @@ def fit_answers(
     bar.close()
     rest.eval()
     halve(net)
+
+
+def _some_of_each(of: NDArray[np.int64], most: int, rng: np.random.Generator) -> Tensor:
+    """Places of up to `most` questions of each scene, at random; `of` says which scene each is about, in order."""
+    lot = rng.random(len(of))
+    order = np.lexsort((lot, of))
+    first = np.searchsorted(of, of)  # of each question, the first one of its scene
+    return torch.from_numpy(np.sort(order[np.arange(len(of)) - first < most]))
 
 
 def answer(net: LstmCnnVqa | CoAttentionVqa, maps: Tensor, tokens: Tensor, of: Tensor) -> Tensor:
@@ -144,6 +158,15 @@ class Asked:
             [_padded([vocabulary.read(one.text).tokens for one in asked]) for asked in questions],
             [torch.tensor([number.get(one.answer, -1) for one in asked]) for asked in questions],
             [[one.kind for one in asked] for asked in questions],
+        )
+
+    def only(self, kind: str) -> Asked:
+        """The questions of one kind."""
+        rows = [[row for row, one in enumerate(kinds) if one == kind] for kinds in self.kinds]
+        return Asked(
+            [tokens[row] for tokens, row in zip(self.tokens, rows, strict=True)],
+            [answers[row] for answers, row in zip(self.answers, rows, strict=True)],
+            [[kind] * len(row) for row in rows],
         )
 
     def about(self, scenes: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:

@@ -93,7 +93,7 @@ def residual_trunk(units: int = UNITS) -> nn.Sequential:
 class Bound(nn.Module):
     """What is in the picture, and how: bilinear pooling (Lin et al. 2015) of a map.
 
-    Its features are the amount of each unit, and, for G groups of kinds and each property t,
+    Its features are the mean of each unit, and, for G groups of kinds and each property t,
 
         F_gt = Σ_z ReLU(P A)_gz (Q [A, x])_tz / (1 + Σ_z ReLU(P A)_gz)
 
@@ -129,7 +129,9 @@ class Bound(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps `[N, units, 16, 16]` to features `[N, size]`."""
-        amounts = maps.mean((2, 3))
+        amounts = maps.mean(
+            (2, 3)
+        )  # not the strongest cell: what explains an answer is every cell that shows it
         group = torch.relu(self.group(maps)).flatten(2)
         means = group @ self.property(self.where(maps)).flatten(2).transpose(1, 2)
         means = torch.cat([means[..., :1], means[..., 1:] / (1 + group.sum(2, keepdim=True))], dim=2)

@@ -247,12 +247,16 @@ def save(net: nn.Module, folder: Path, name: str, facts: dict[str, Any]) -> None
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
-    state = {
-        key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()
-    }
-    save_file(state, path)
+    save_file(halved(net), path)
     facts = {**facts, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     (folder / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def halved(net: nn.Module) -> dict[str, Tensor]:
+    """The network's weights in half precision, what are whole numbers as they are."""
+    return {
+        key: value.half() if value.is_floating_point() else value for key, value in net.state_dict().items()
+    }
 
 
 def halve(net: nn.Module) -> None:

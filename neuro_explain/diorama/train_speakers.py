@@ -2,7 +2,8 @@
 
     python -m neuro_explain.diorama.train_speakers --out runs/trained
 
-writes weights and cards of `diorama-captioner`, `diorama-vqa` and `diorama-vqa-coattention` into the folder.
+writes weights and cards of `diorama-captioner`, `diorama-vqa` and `diorama-vqa-coattention` into the folder, and the
+weights of their image tower, `tower.safetensors`, which `--tower` reads so that it need not be taught again.
 
 First their common image tower: each of its units is *taught* where in the picture one thing, material, texture or
 colour is, and one unit where the middles of things are (a concept bottleneck, Koh et al. 2020, in every cell),
@@ -27,9 +28,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from neuro_explain.checkpoint import fit, read_state_dict
 from neuro_explain.diorama.learning import (
     Asked,
     accuracies,
@@ -51,7 +54,7 @@ from neuro_explain.diorama.speakers import (
     trunk_logits,
 )
 from neuro_explain.diorama.told import SEEN, Told, tell_scenes, unpacked
-from neuro_explain.diorama.train import halve, save, to_input
+from neuro_explain.diorama.train import halve, halved, save, to_input
 from neuro_explain.language.coattention import CoAttentionVqa
 from neuro_explain.language.lstm_cnn import LstmCnnVqa
 from neuro_explain.language.show_and_tell import ShowAndTell
@@ -61,11 +64,23 @@ NAMES = ("diorama-captioner", "diorama-vqa", "diorama-vqa-coattention")
 
 @dataclass(frozen=True)
 class Behind:
-    """How what follows the tower is trained: epochs, the highest rate, and scenes in a batch."""
+    """How what follows the tower is trained.
+
+    Attributes:
+        epochs: over all captions or questions.
+        rate: the highest one.
+        batch: how many scenes.
+        relations: epochs before that over questions of relation alone. Which of two is left depends on both and on
+            their order at once, so that no part of the answer can be learned before the whole; among other questions
+            it is not learned at all.
+        most: questions of each scene in a batch; None for all of them.
+    """
 
     epochs: int
     rate: float
     batch: int = 32
+    relations: int = 0
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,7 @@ class Plan:
 
     Attributes:
         scenes: how many scenes they learn from.
+        draws: how many draws of questions about each of them.
         seed: world of these scenes.
         held_out: world of the scenes that they are measured on.
         held_out_scenes: how many of them.
@@ -82,6 +98,7 @@ class Plan:
     """
 
     scenes: int = 24_000
+    draws: int = 5
     seed: int = 1003
     held_out: int = 2003
     held_out_scenes: int = 2_000
@@ -91,8 +108,8 @@ class Plan:
     behind: Mapping[str, Behind] = field(
         default_factory=lambda: {
             "diorama-captioner": Behind(epochs=4, rate=4e-3),
-            "diorama-vqa": Behind(epochs=6, rate=1e-2),
-            "diorama-vqa-coattention": Behind(epochs=6, rate=4e-3),
+            "diorama-vqa": Behind(epochs=4, rate=1e-2, relations=2),
+            "diorama-vqa-coattention": Behind(epochs=5, rate=4e-3, relations=2, most=8),
         }
     )
 
@@ -151,63 +168,79 @@ def look(tower: nn.Sequential, images: NDArray[np.uint8], *, progress: bool = Tr
     return maps
 
 
-def train(plan: Plan, folder: Path, *, seed: int = 0, workers: int = 2, progress: bool = True) -> None:
-    """Trains the three networks and writes their weights and cards.
+def train(
+    plan: Plan,
+    folder: Path,
+    *,
+    names: Sequence[str] = NAMES,
+    tower: Path | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    progress: bool = True,
+) -> None:
+    """Trains the networks and writes their weights and cards.
 
     Args:
         plan: see `Plan`.
         folder: where to; made if it is not there.
+        names: which of the networks.
+        tower: weights of an image tower that an earlier run has taught; None teaches one and writes them.
         seed: of the first weights and the order of the scenes.
         workers: processes that draw.
         progress: whether to draw bars.
     """
-    start = time.monotonic()
-    told = tell_scenes(plan.seed, range(plan.scenes), workers=workers)
+    told = tell_scenes(plan.seed, range(plan.scenes), draws=plan.draws, workers=workers)
     test = tell_scenes(plan.held_out, range(plan.held_out_scenes), workers=workers)
-    tower = teach_tower(told, plan, seed=seed, progress=progress)
-    maps, test_maps = (look(tower, images, progress=progress) for images in (told.images, test.images))
+    if tower is None:
+        seeing = teach_tower(told, plan, seed=seed, progress=progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(halved(seeing), folder / "tower.safetensors")
+    else:
+        seeing = residual_trunk().eval()
+        fit(seeing, read_state_dict(tower), source=str(tower))
+    maps, test_maps = (look(seeing, images, progress=progress) for images in (told.images, test.images))
     asking = words_of([one.text for asked in told.questions for one in asked])
     answers = tuple(sorted({one.answer for asked in told.questions for one in asked}))
     asked, test_asked = (Asked.of(one.questions, asking, answers) for one in (told, test))
     telling = words_of([one.text for said in told.captions for one in said])
-    minutes = {"tower": (time.monotonic() - start) / 60}
-    blind = product_net(len(asking), len(answers))  # sees nothing: what can be guessed from the question
-    nothing = torch.zeros(len(maps), UNITS, 1, 1).expand_as(maps)
-    fit_answers(
-        blind, nothing, asked, epochs=2, rate=plan.rate[1], batch=plan.batch, seed=seed, progress=progress
-    )
-    guessed = accuracies(blind, nothing[: len(test_maps)], test_asked)
+    guessed = None
+    if set(names) != {"diorama-captioner"}:
+        guessed = guesses(asked, test_asked, asking, answers, seed=seed, progress=progress)
 
-    for place, name in enumerate(NAMES):
+    for name in names:
         begun = time.monotonic()
         torch.manual_seed(seed)
-        options = {"epochs": plan.epochs[place], "rate": plan.rate[place], "batch": plan.batch, "seed": seed}
+        how = plan.behind[name]
+        options: dict[str, Any] = {"rate": how.rate, "batch": how.batch, "seed": seed, "progress": progress}
         net: ShowAndTell | LstmCnnVqa | CoAttentionVqa
+        facts: dict[str, Any]
         if name == "diorama-captioner":
             net = captioning_net(len(telling))
-            _see_through(net, tower)
-            tokens = told_tokens(told.captions, telling)
-            fit_captions(net, maps, tokens, progress=progress, **options)  # type: ignore[arg-type]
-            facts: dict[str, Any] = {"words": telling}
+            begin(net, telling)
+            fit_captions(net, maps, told_tokens(told.captions, telling), epochs=how.epochs, **options)
+            facts = {"words": telling}
         else:
-            make = product_net if name == "diorama-vqa" else attending_net
-            net = make(len(asking), len(answers))
-            _see_through(net, tower)
-            fit_answers(net, maps, asked, progress=progress, **options)  # type: ignore[arg-type]
+            net = (product_net if name == "diorama-vqa" else attending_net)(len(asking), len(answers))
+            begin(net, asking)
+            options["most"] = how.most
+            if how.relations:
+                fit_answers(net, maps, asked.only("relation"), epochs=how.relations, **options)
+            fit_answers(net, maps, asked, epochs=how.epochs, **options)
             facts = {
                 "words": asking,
                 "answers": answers,
                 "accuracy": accuracies(net, test_maps, test_asked),
                 "question_only": guessed,
             }
-        minutes[name] = (time.monotonic() - begun) / 60
+        _see_through(net, seeing)
         facts = {
             "about": ABOUT[name],
             **facts,
-            **asdict(plan),
+            **{key: value for key, value in asdict(plan).items() if key != "behind"},
+            **asdict(how),
             "first_weights": seed,
             "taught": [str(concept) for concept in SEEN] + ["the middle of a thing"],
-            "minutes": round(minutes["tower"] + minutes[name], 1),
+            "minutes_behind": round((time.monotonic() - begun) / 60, 1),
             "date": date.today().isoformat(),
             "torch": torch.__version__,
             "command": f"python -m neuro_explain.diorama.train_speakers --out DIR --seed {seed}",

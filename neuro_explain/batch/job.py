@@ -1,0 +1,335 @@
+"""The steps of a batch run: its plan, its parts one after the other, and what describes it as a whole.
+
+`run.explain_batch` checks what it is given and makes a `Job` of it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dissection.artifact import (
+    MANIFEST,
+    ArtifactError,
+    describe_run,
+    file_record,
+    is_artifact,
+    write_csv,
+    write_json,
+)
+from neuro_explain.batch.decode import Decoded, batches
+from neuro_explain.batch.measure import Measured, class_alphas, measure, same_alpha
+from neuro_explain.batch.parts import (
+    REOPEN,
+    RUN,
+    is_whole,
+    part_path,
+    part_paths,
+    read_run,
+    sheet_path,
+    write_part,
+    write_plan,
+    write_sheet,
+)
+from neuro_explain.batch.plan import Cut, differences, names_fingerprint
+from neuro_explain.inputs import Inputs
+from neuro_explain.inquiry import Inquiry
+from neuro_explain.model import Model
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KIND = "batch"
+UNITS, CLASS_ALPHA = "units.csv", "class_alpha.npy"
+_ATTEMPTS = 3  # at one part, when workers die
+
+
+@dataclass(frozen=True)
+class BatchRun:
+    """A finished run.
+
+    Attributes:
+        folder: where it is.
+        images: how many there were.
+        errors: how many of them could not be explained.
+        labelled: how many of the others have a label.
+        right: how many of these the network names rightly.
+    """
+
+    folder: Path
+    images: int
+    errors: int
+    labelled: int
+    right: int
+
+
+class Job:
+    """One run: what it needs, and its steps."""
+
+    def __init__(
+        self,
+        model: Model,
+        inputs: Inputs,
+        inquiry: Inquiry,
+        folder: Path,
+        options: dict[str, Any],
+        workers: int,
+        reopen: dict[str, Any] | None,
+    ) -> None:
+        from neuro_explain.batch.rows import Rows
+
+        self.model, self.inputs, self.folder, self.options = model, inputs, folder, options
+        self.workers = workers
+        self.cut = Cut(len(inputs.ids), options["batch_size"])
+        weights = next((p for p in model.net.parameters() if p.is_floating_point()), torch.empty(0))
+        self.device, self.precision = weights.device, weights.dtype
+        example = torch.zeros(1, 3, *model.preprocess.input_size).to(weights)
+        self.class_alpha = class_alphas(model.net, example, layer=model.layer, seed=options["seed"])
+        self.plan = self._plan(inquiry)
+        self.reopen = reopen
+        self.names = inquiry.names
+        self.rows = Rows(
+            inquiry.names,
+            top=options["top"],
+            rank_by=options["rank_by"],
+            named_only=options["named_only"],
+            alpha_varies=self.class_alpha is None,
+        )
+
+    def run(self, progress: bool | None) -> BatchRun:
+        """Makes what is not there yet."""
+        self._begin()
+        if is_artifact(self.folder):
+            return self._finished()
+        from tqdm import tqdm
+
+        missing = [
+            part
+            for part in range(self.cut.parts)
+            if not is_whole(self.folder, part, len(self.cut.rows(part)), sheet=self.options["thumbnails"])
+        ]
+        left = sum(len(self.cut.rows(part)) for part in missing)
+        with tqdm(
+            total=self.cut.count,
+            initial=self.cut.count - left,
+            desc="explaining",
+            unit="image",
+            disable=None if progress is None else not progress,
+            delay=1,
+        ) as bar:
+            failures = 0
+            while missing:
+                before = len(missing)
+                try:
+                    for part, rows, sheet in self._parts(missing, bar.update):
+                        if self.options["thumbnails"]:
+                            write_sheet(self.folder, part, sheet)
+                        write_part(self.folder, part, rows)
+                        missing = missing[1:]
+                except RuntimeError as error:
+                    if "DataLoader worker" not in str(error):
+                        raise
+                    failures = failures + 1 if len(missing) == before else 0
+                    if failures == _ATTEMPTS:
+                        raise OSError(
+                            f"a process that reads images died {_ATTEMPTS} times at the same part "
+                            f"({str(error).splitlines()[0]}); what is done is kept: go on with --resume, perhaps with "
+                            "fewer workers"
+                        ) from error
+                    bar.n = self.cut.count - sum(len(self.cut.rows(part)) for part in missing)
+        return self._finish()
+
+    def _begin(self) -> None:
+        """Writes the plan; or, in a folder that has one, sees to it that it is this one."""
+        if self.reopen is not None:
+            write_json(self.folder / REOPEN, self.reopen)
+        if not (self.folder / RUN).is_file():
+            write_plan(self.folder, self.plan)
+            return
+        found = read_run(self.folder, finished=False)
+        now = json.loads(json.dumps(self.plan))
+        differing = list(differences({**found, "created": ""}, {**now, "created": ""}))
+        if differing:
+            raise ArtifactError(
+                f"the run in {self.folder} was begun otherwise, so it cannot be resumed: {'; '.join(differing)}; "
+                "resume it as it was, or choose another folder"
+            )
+
+    def _parts(
+        self, missing: list[int], done: Callable[[int], object]
+    ) -> Iterator[tuple[int, pa.Table, list[NDArray[np.uint8]]]]:
+        """The rows and thumbnails of each missing part; images are read ahead across parts."""
+        import pyarrow as pa
+
+        cuts = [(part, self.cut.batches(part)) for part in missing]
+        paths = [[str(self.inputs.paths[i]) for i in rows] for _, each in cuts for _, rows in each]
+        read = batches(
+            paths,
+            self.model.preprocess,
+            thumbnails=self.options["thumbnails"],
+            workers=self.workers,
+            pin=self.device.type == "cuda",
+        )
+        for part, each in cuts:
+            tables, sheet = [], []
+            for number, rows in each:
+                decoded = next(read)
+                tables.append(self._explained(number, rows, decoded))
+                if self.options["thumbnails"]:
+                    sheet.append(decoded.thumbnails)
+                done(len(rows))
+            yield part, pa.concat_tables(tables), sheet
+
+    def _explained(self, number: int, rows: range, decoded: Decoded) -> pa.Table:
+        from neuro_explain.batch.rows import Images
+
+        inputs = self.inputs
+        if inputs.labels is None:
+            labels = np.full(len(rows), -1, np.int64)
+        else:
+            labels = inputs.labels[rows.start : rows.stop].astype(np.int64)
+        measured = measure(
+            self.model.net,
+            decoded.images.to(self.device, self.precision),
+            layer=self.model.layer,
+            labels=torch.from_numpy(labels),
+            classes=self.options["best"],
+        )
+        errors = [
+            error or ("" if fine else f"{self.model.name} answers with NaN or infinity")
+            for error, fine in zip(decoded.errors, measured.finite.tolist(), strict=True)
+        ]
+        self._check_alpha(measured)
+        metadata = {}
+        if inputs.metadata is not None:
+            here = inputs.metadata.iloc[rows.start : rows.stop]
+            metadata = {str(name): _texts(here[name]) for name in here.columns}
+        ids = inputs.ids[rows.start : rows.stop]
+        return self.rows.table(Images(ids, number, labels, decoded.sizes, errors, metadata), measured)
+
+    def _check_alpha(self, measured: Measured) -> None:
+        if self.class_alpha is not None and not same_alpha(
+            measured.alpha, self.class_alpha[measured.classes]
+        ):
+            raise ValueError(
+                f"{self.model.name}: alpha did not depend on the image in a trial, but does here; the alphas of "
+                "each image must be kept: begin anew with another seed"
+            )
+
+    def _finish(self) -> BatchRun:
+        """Writes what describes the run as a whole, its manifest last."""
+        write_csv(
+            self.folder / UNITS,
+            [
+                {
+                    "unit": name.unit,
+                    "concept": None if name.concept is None else name.concept.name,
+                    "category": None if name.concept is None else name.concept.category,
+                    "iou": name.iou,
+                    "threshold": name.threshold,
+                }
+                for name in self.names
+            ],
+        )
+        if self.class_alpha is not None:
+            np.save(self.folder / CLASS_ALPHA, self.class_alpha.numpy(), allow_pickle=False)
+        images, errors, labelled, right = self._count()
+        found = read_run(self.folder, finished=False)
+        files = [self.folder / name for name in (RUN, UNITS, CLASS_ALPHA)]
+        for part in range(self.cut.parts):
+            files += [part_path(self.folder, part), sheet_path(self.folder, part)]
+        manifest = {
+            **describe_run(
+                KIND,
+                model=found["model"],
+                layer=found["layer"],
+                weights_fingerprint=found["weights_fingerprint"],
+                data_fingerprint=found["inputs"]["fingerprint"],
+                options=found["options"],
+                seed=found["options"]["seed"],
+            ),
+            "summary": {"images": images, "errors": errors, "labelled": labelled, "right": right},
+            "files": {
+                path.relative_to(self.folder).as_posix(): file_record(path)
+                for path in files
+                if path.is_file()
+            },
+        }
+        draft = self.folder / f".{MANIFEST}.writing"
+        write_json(draft, manifest)
+        draft.replace(self.folder / MANIFEST)
+        return BatchRun(self.folder, images, errors, labelled, right)
+
+    def _finished(self) -> BatchRun:
+        summary = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))["summary"]
+        return BatchRun(self.folder, **summary)
+
+    def _count(self) -> tuple[int, int, int, int]:
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        images = errors = labelled = right = 0
+        for path in part_paths(self.folder):
+            rows = pq.read_table(path, columns=["error", "right"])
+            images += rows.num_rows
+            errors += rows.num_rows - rows["error"].null_count
+            labelled += rows.num_rows - rows["right"].null_count
+            right += pc.sum(rows["right"]).as_py() or 0
+        return images, errors, labelled, right
+
+    def _plan(self, inquiry: Inquiry) -> dict[str, Any]:
+        model, inputs = self.model, self.inputs
+        metadata = [] if inputs.metadata is None else [str(name) for name in inputs.metadata.columns]
+        plain = describe_run(
+            KIND,
+            model=model.name,
+            layer=model.layer,
+            weights_fingerprint=inquiry.fingerprint,
+            data_fingerprint=inputs.fingerprint,
+            options=self.options,
+        )
+        return {
+            "schema_version": plain["schema_version"],
+            "kind": KIND,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "model": model.name,
+            "layer": model.layer,
+            "weights_fingerprint": inquiry.fingerprint,
+            "preprocess": model.preprocess.describe(),
+            "names": {"source": inquiry.names.source, "fingerprint": names_fingerprint(inquiry.names)},
+            "inputs": {
+                "source": inputs.folder.resolve().name,
+                "count": self.cut.count,
+                "fingerprint": inputs.fingerprint,
+                "labelled": inputs.labels is not None,
+                "metadata": metadata,
+            },
+            "classes": list(model.classes),
+            "units": model.units,
+            "map": list(model.map_size),
+            "alpha_varies": self.class_alpha is None,
+            "options": self.options,
+            "machine": {
+                "device": str(self.device),
+                "precision": str(self.precision).removeprefix("torch."),
+                "threads": torch.get_num_threads(),
+                "processor": platform.machine(),
+            },
+            "versions": plain["versions"],
+        }
+
+
+def _texts(column: Any) -> list[str | None]:
+    """A column of the input list as text; an empty cell says nothing."""
+    return [
+        None if missing else str(value) or None for value, missing in zip(column, column.isna(), strict=True)
+    ]

@@ -1,0 +1,536 @@
+"""Many images: every row is what the definition says, and nothing that happens on the way changes one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from toy import CLASSES, photograph, toy_model, toy_names
+
+import neuro_explain as nx
+from dissection.artifact import ArtifactError, read_artifact
+from neuro_explain.batch import BatchRun, explain_batch, job, plan
+from neuro_explain.batch.lock import locked
+from neuro_explain.batch.parts import part_path, read_run, sheet_path
+from neuro_explain.batch.plan import Cut, differences
+from neuro_explain.batch.rows import schema
+from neuro_explain.explain import explain
+from neuro_explain.inputs import Inputs, open_inputs
+from neuro_explain.model import Model
+from neuro_explain.preprocess import Preprocess
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Thirteen photographs, one of them broken and one empty, with a list of labels and where they were taken."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    lines = ["image,label,camera"]
+    for number in range(13):
+        path = folder / f"{number:02d}.png"
+        photograph(40 + number, 32, seed=number).save(path)
+        label = CLASSES[number % 6] if number % 4 else ""
+        lines.append(f"{path.name},{label},{'left' if number % 2 else ''}")
+    (folder / "03.png").write_bytes((folder / "03.png").read_bytes()[:200])
+    (folder / "07.png").write_bytes(b"")
+    (folder / "list.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "PART", 8)
+
+
+def rows_of(folder: Path) -> pa.Table:
+    return pa.concat_tables(
+        [pq.read_table(path) for path in sorted((folder / "predictions").glob("*.parquet"))]
+    )
+
+
+def explained(model: Model, photographs: Path, out: Path, **options: object) -> BatchRun:
+    inputs = open_inputs(photographs / "list.csv", classes=model.classes)
+    fixed: dict[str, object] = {"batch_size": 4, "workers": 0, "top": 3, "progress": False}
+    return explain_batch(model, inputs, toy_names(model), out, **{**fixed, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rank_by", ["alpha", "contribution"])
+@pytest.mark.parametrize("named_only", [False, True])
+def test_rows_are_what_explain_says_of_each_image(
+    photographs: Path, tmp_path: Path, rank_by: str, named_only: bool
+) -> None:
+    model = toy_model()
+    names = toy_names(model)
+    done = explained(model, photographs, tmp_path / "out", best=2, rank_by=rank_by, named_only=named_only)
+    rows = rows_of(tmp_path / "out").to_pylist()
+    labels = pd.read_csv(photographs / "list.csv", keep_default_na=False)
+    assert [row["id"] for row in rows] == list(labels["image"])
+    assert done.images == 13 and done.errors == 2
+    seen_right = seen_labelled = 0
+    for number, row in enumerate(rows):
+        assert row["batch"] == number // 4
+        assert row["meta.camera"] == (labels["camera"][number] or None)
+        label = labels["label"][number]
+        assert row["label"] == (CLASSES.index(label) if label else None)
+        if number in (3, 7):
+            assert "png" in row["error"] and str(tmp_path) not in row["error"]
+            empty = {"id", "batch", "error", "label", "meta.camera"}
+            assert all(value is None for key, value in row.items() if key not in empty)
+            continue
+        assert row["error"] is None
+        why = explain(
+            model,
+            photographs / row["id"],
+            names,
+            top=3,
+            rank_by=rank_by,
+            named_only=named_only,
+            check=False,  # type: ignore[arg-type]
+        )
+        best = why.predictions
+        assert row["predicted"] == best[0].index
+        assert row["probability"] == pytest.approx(best[0].probability, rel=1e-5)
+        assert row["score"] == pytest.approx(best[0].score, rel=1e-5)
+        assert (row["width"], row["height"]) == why.image_size
+        wanted = [best[0].index, best[1].index]
+        if label:
+            seen_labelled += 1
+            seen_right += row["right"]
+            assert row["right"] == (row["predicted"] == row["label"])
+            wanted += [row["label"]] if row["label"] not in wanted else []
+        else:
+            assert row["right"] is None
+        assert [one["class"] for one in row["explained"]] == wanted
+        for one in row["explained"]:
+            alone = explain(
+                model,
+                photographs / row["id"],
+                names,
+                target=one["class"],
+                top=3,
+                rank_by=rank_by,  # type: ignore[arg-type]
+                named_only=named_only,
+                check=False,
+            ).targets[0]
+            assert one["score"] == pytest.approx(alone.score, rel=1e-5)
+            np.testing.assert_allclose(one["map"], alone.signed_map.ravel(), rtol=1e-4, atol=1e-6)
+            for side, units in (("top", alone.top), ("bottom", alone.bottom)):
+                assert [unit["unit"] for unit in one[side]] == [unit.index for unit in units]
+                for got, unit in zip(one[side], units, strict=True):
+                    assert got["concept"] == (None if unit.concept is None else unit.concept.name)
+                    assert got["alpha"] == pytest.approx(unit.alpha, rel=1e-4)
+                    assert got["contribution"] == pytest.approx(unit.contribution, rel=1e-4, abs=1e-6)
+        # the contribution of every unit, for the prediction and for the label
+        cam = nx.grad_cam(
+            model.net, model.prepare(nx_image(photographs / row["id"])), [row["predicted"]], layer=model.layer
+        )
+        total = cam.activations.double().sum((2, 3))
+        np.testing.assert_allclose(row["contribution"], (cam.alpha * total)[0], rtol=1e-4, atol=1e-6)
+        assert row["alpha"] is None  # w / Z, for all images: it stands once, in class_alpha.npy
+        if label and row["label"] != row["predicted"]:
+            cam = nx.grad_cam(
+                model.net, model.prepare(nx_image(photographs / row["id"])), [row["label"]], layer=model.layer
+            )
+            np.testing.assert_allclose(
+                row["label_contribution"], (cam.alpha * total)[0], rtol=1e-4, atol=1e-6
+            )
+        else:
+            assert row["label_contribution"] is None
+    assert (done.labelled, done.right) == (seen_labelled, seen_right) and seen_labelled > 4
+    kept = np.load(tmp_path / "out" / "class_alpha.npy")
+    np.testing.assert_allclose(kept, model.net.head.weight.detach().numpy() / 64, rtol=1e-5)
+    assert read_artifact(tmp_path / "out", "batch")["summary"]["errors"] == 2
+
+
+def nx_image(path: Path) -> Image.Image:
+    from dissection.images import read_image
+
+    return read_image(path)
+
+
+class Deep(nn.Module):
+    """A network whose alphas depend on the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.see, self.fire = nn.Conv2d(3, 8, 3, 2, padding=1), nn.ReLU()
+        self.dense, self.out = nn.Linear(8 * 64, 16), nn.Linear(16, 6)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        maps = nn.functional.avg_pool2d(self.fire(self.see(images)), 2)
+        return self.out(torch.relu(self.dense(maps.flatten(1))))
+
+
+def deep_model() -> Model:
+    recipe = Preprocess(input_size=(32, 32), resize=32, mean=(0, 0, 0), std=(1, 1, 1))
+    return Model(Deep().eval(), preprocess=recipe, classes=CLASSES, layer="fire", name="deep")
+
+
+def test_alphas_that_depend_on_the_image_are_kept_for_each(photographs: Path, tmp_path: Path) -> None:
+    model = deep_model()
+    explained(model, photographs, tmp_path / "out")
+    assert not (tmp_path / "out" / "class_alpha.npy").exists()
+    seen = 0
+    for row in rows_of(tmp_path / "out").to_pylist():
+        if row["error"]:
+            assert row["alpha"] is None
+            continue
+        image = model.prepare(nx_image(photographs / row["id"]))
+        cam = nx.grad_cam(model.net, image, [row["predicted"]], layer="fire")
+        np.testing.assert_allclose(row["alpha"], cam.alpha[0], rtol=1e-3, atol=1e-7)
+        if row["label_alpha"] is not None:
+            seen += 1
+            cam = nx.grad_cam(model.net, image, [row["label"]], layer="fire")
+            np.testing.assert_allclose(row["label_alpha"], cam.alpha[0], rtol=1e-3, atol=1e-7)
+    assert seen
+
+
+def test_an_image_without_a_finite_score_is_a_row_with_its_error(photographs: Path, tmp_path: Path) -> None:
+    plain = toy_model()
+    means = {
+        path.name: float(plain.prepare(nx_image(path)).mean())
+        for path in sorted(photographs.glob("*.png"))
+        if path.name not in ("03.png", "07.png")
+    }
+    bright = float(np.median(list(means.values()))) + 1e-4
+    bad = {name for name, mean in means.items() if mean > bright}
+    assert bad and len(bad) < len(means)
+
+    class Fragile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = toy_model().net
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            scores = self.inner(images)
+            return torch.where(images.mean((1, 2, 3))[:, None] > bright, torch.nan, scores)
+
+    model = Model(
+        Fragile().eval(), preprocess=plain.preprocess, classes=CLASSES, layer="inner.fire", name="fragile"
+    )
+    explain_batch(
+        model,
+        open_inputs(photographs / "list.csv", classes=CLASSES),
+        toy_names(model, fingerprint=None, layer=None),
+        tmp_path / "out",
+        batch_size=4,
+        workers=0,
+        top=3,
+        progress=False,
+    )
+    rows = rows_of(tmp_path / "out").to_pylist()
+    assert {row["id"] for row in rows if row["error"] and "NaN" in row["error"]} == bad
+    for row in rows:
+        if row["error"] is None:
+            one = explain(plain, photographs / row["id"], toy_names(plain), top=3, check=False)
+            assert row["predicted"] == one.predictions[0].index
+
+
+def test_ties_go_to_the_smaller_unit_as_in_an_explanation(photographs: Path, tmp_path: Path) -> None:
+    model = toy_model()
+    with torch.no_grad():
+        model.net.head.weight.fill_(1.0)
+    explain_batch(
+        model,
+        open_inputs(photographs / "list.csv", classes=CLASSES),
+        toy_names(model),
+        tmp_path / "out",
+        batch_size=4,
+        workers=0,
+        top=4,
+        rank_by="alpha",
+        progress=False,
+    )
+    for row in rows_of(tmp_path / "out").to_pylist():
+        if row["error"] is None:
+            (one,) = row["explained"][:1]
+            assert [unit["unit"] for unit in one["top"]] == [0, 1, 2, 3]
+            assert [unit["unit"] for unit in one["bottom"]] == [0, 1, 2, 3]
+
+
+def test_columns_are_those_of_the_schema(photographs: Path, tmp_path: Path) -> None:
+    explained(toy_model(), photographs, tmp_path / "out")
+    for path in (tmp_path / "out" / "predictions").iterdir():
+        assert pq.read_schema(path).remove_metadata().equals(schema(["camera"]))
+    frame = pd.read_parquet(tmp_path / "out" / "predictions")
+    assert len(frame) == 13
+
+
+def test_every_image_is_in_one_batch_and_every_batch_in_one_part() -> None:
+    for count in (1, 3, 4, 5, 8, 9, 31, 32, 33):
+        for size in (1, 3, 4, 7, 40):
+            cut = Cut(count, size)
+            batches = [each for part in range(cut.parts) for each in cut.batches(part)]
+            assert [number for number, _ in batches] == list(range(len(batches)))
+            assert [row for _, rows in batches for row in rows] == list(range(count))
+            assert [row for part in range(cut.parts) for row in cut.rows(part)] == list(range(count))
+            assert all(len(rows) == size for _, rows in batches[:-1])
+
+
+def same_rows(one: Path, other: Path) -> bool:
+    return rows_of(one).equals(rows_of(other))
+
+
+def test_workers_do_not_change_a_row(photographs: Path, tmp_path: Path) -> None:
+    explained(toy_model(), photographs, tmp_path / "alone")
+    explained(toy_model(), photographs, tmp_path / "two", workers=2)
+    assert same_rows(tmp_path / "alone", tmp_path / "two")
+
+
+def test_a_run_goes_on_where_it_stopped(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = deep_model()
+    explained(model, photographs, tmp_path / "whole")
+    out = tmp_path / "out"
+    real = job.write_part
+
+    def full(folder: Path, number: int, rows: pa.Table) -> None:
+        if number == 1:
+            raise OSError(28, "No space left on device")
+        real(folder, number, rows)
+
+    monkeypatch.setattr(job, "write_part", full)
+    with pytest.raises(OSError, match="No space"):
+        explained(model, photographs, out)
+    monkeypatch.setattr(job, "write_part", real)
+    assert part_path(out, 0).is_file() and not part_path(out, 1).exists()
+    with pytest.raises(ArtifactError, match="not finished"):
+        read_run(out)
+    with pytest.raises(ArtifactError, match="--resume"):
+        explained(model, photographs, out)
+    before = part_path(out, 0).stat().st_mtime_ns
+    explained(model, photographs, out, resume=True)
+    assert part_path(out, 0).stat().st_mtime_ns == before
+    assert same_rows(tmp_path / "whole", out)
+    again = explained(model, photographs, out, resume=True)  # nothing is left to do
+    assert (again.images, again.errors) == (13, 2)
+
+
+def test_a_damaged_part_is_made_again(photographs: Path, tmp_path: Path) -> None:
+    model = toy_model()
+    explained(model, photographs, tmp_path / "whole")
+    explained(model, photographs, tmp_path / "out")
+    out = tmp_path / "out"
+    (out / "manifest.json").unlink()
+    part_path(out, 0).write_bytes(part_path(out, 0).read_bytes()[:-20])
+    sheet_path(out, 1).unlink()
+    explained(model, photographs, out, resume=True)
+    assert same_rows(tmp_path / "whole", out)
+    assert sheet_path(out, 1).is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"top": 2}, "options.top: 3 in the run, 2 now"),
+        ({"batch_size": 3}, "options.batch_size"),
+        ({"rank_by": "alpha"}, "options.rank_by"),
+        ({"best": 2}, "options.best"),
+    ],
+)
+def test_other_options_do_not_go_on_with_a_run(
+    photographs: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    model = toy_model()
+    explained(model, photographs, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    with pytest.raises(ArtifactError, match=said):
+        explained(model, photographs, tmp_path / "out", resume=True, **changes)
+
+
+def test_another_model_other_names_or_other_images_do_not_go_on_with_a_run(
+    photographs: Path, tmp_path: Path
+) -> None:
+    model = toy_model()
+    out = tmp_path / "out"
+    explained(model, photographs, out)
+    (out / "manifest.json").unlink()
+    other = toy_model()
+    with torch.no_grad():
+        other.net.head.weight[0, 0] += 1
+    with pytest.raises(ArtifactError, match="weights_fingerprint"):
+        explained(other, photographs, out, resume=True)
+    inputs = open_inputs(photographs / "list.csv", classes=model.classes)
+    fixed: dict[str, object] = {"batch_size": 4, "workers": 0, "top": 3, "progress": False, "resume": True}
+    with pytest.raises(ArtifactError, match="names.fingerprint"):
+        explain_batch(model, inputs, toy_names(model, named=(0, 1)), out, **fixed)  # type: ignore[arg-type]
+    text = (photographs / "list.csv").read_text().replace("01.png,street", "01.png,coast")
+    (photographs / "list.csv").write_text(text)
+    with pytest.raises(ArtifactError, match="inputs.fingerprint"):
+        explained(model, photographs, out, resume=True)
+
+
+def test_differences_name_every_key_that_differs() -> None:
+    one = {"a": 1, "b": {"c": 2, "d": [1]}, "e": 0}
+    assert list(differences(one, one)) == []
+    assert list(differences(one, {"a": 1, "b": {"c": 3, "d": [1]}, "f": 0})) == [
+        "b.c: 2 in the run, 3 now",
+        "e: 0 in the run, None now",
+        "f: None in the run, 0 now",
+    ]
+
+
+def test_a_second_writer_is_refused(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"), pytest.raises(ArtifactError, match="another process"):
+        explained(toy_model(), photographs, tmp_path / "out", resume=True)
+
+
+def test_what_is_not_a_run_is_left_alone(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match="not empty"):
+        explained(toy_model(), photographs, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_thumbnails_show_what_the_network_is_shown(photographs: Path, tmp_path: Path) -> None:
+    model = toy_model()
+    explained(model, photographs, tmp_path / "out")
+    with Image.open(sheet_path(tmp_path / "out", 0)) as opened:
+        sheet = np.asarray(opened.convert("RGB")).astype(float)
+    assert sheet.shape == (64, 32 * 64, 3)
+    image = nx_image(photographs / "02.png")
+    shown = model.preprocess(image).permute(1, 2, 0).numpy() * 255
+    there = sheet[:, 2 * 64 : 3 * 64]
+    assert np.abs(there.reshape(32, 2, 32, 2, 3).mean((1, 3)) - shown).mean() < 12
+    assert there.std() > 10
+    assert sheet[:, 3 * 64 : 4 * 64].mean() < 3  # the broken one is blank
+    explained(model, photographs, tmp_path / "without", thumbnails=False)
+    assert not (tmp_path / "without" / "thumbnails").exists()
+    assert same_rows(tmp_path / "out", tmp_path / "without")
+
+
+def test_a_network_that_changes_its_mind_about_alpha_is_caught(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "class_alphas", lambda *_args, **_more: torch.zeros(6, 8))
+    with pytest.raises(ValueError, match="alpha did not depend"):
+        explained(toy_model(), photographs, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batch_size": 0}, "batch_size"),
+        ({"best": 0}, "best"),
+        ({"workers": -1}, "workers"),
+        ({"top": 9}, "top"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    photographs: Path, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        explained(toy_model(), photographs, tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = sys.argv[3].split(":")
+from neuro_explain.batch import job, plan
+plan.PART = 8
+from test_batch import deep_model, explained
+real = job.write_part
+def slow(*arguments):
+    real(*arguments)
+    time.sleep(0.05)
+job.write_part = slow
+print("ready", flush=True)
+explained(deep_model(), Path(sys.argv[1]), Path(sys.argv[2]), resume=True, batch_size=2, workers=int(sys.argv[4]))
+print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_rows_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    lines = ["image,label,camera"]
+    for number in range(120):
+        photograph(40, 32, seed=number).save(photographs / f"{number:03d}.png")
+        lines.append(f"{number:03d}.png,{CLASSES[number % 6]},x")
+    (photographs / "list.csv").write_text("\n".join(lines) + "\n")
+    (photographs / "050.png").write_bytes(b"broken")
+    explained(deep_model(), photographs, tmp_path / "whole", batch_size=2)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    rng = np.random.default_rng(0)
+    kills = 0
+    for attempt in range(60):
+        out = tmp_path / f"out{kills // 5}"  # each run is killed five times, then it may end
+        command = [sys.executable, "-c", KILLED, photographs, out, ":".join(sys.path), str(attempt % 2)]
+        child = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, env=environment)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        time.sleep(float(rng.uniform(0, 0.7)))
+        if kills < 20 and child.poll() is None:
+            child.send_signal(signal.SIGKILL)
+            kills += child.wait() == -signal.SIGKILL
+        else:
+            assert child.wait(timeout=120) == 0
+        child.stdout.close()
+        if (out / "manifest.json").is_file() and kills >= 20:
+            break
+    assert kills == 20
+    for number in range(4):
+        out = tmp_path / f"out{number}"
+        explained(deep_model(), photographs, out, batch_size=2, resume=True)
+        assert same_rows(tmp_path / "whole", out)
+        assert not list(out.rglob("*.writing"))
+
+
+@pytest.mark.slow
+def test_a_lost_worker_costs_nothing(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neuro_explain.batch import decode
+
+    model = toy_model()
+    explained(model, photographs, tmp_path / "whole")
+    marker = tmp_path / "died"
+    real = decode.read_image
+
+    def dies_once(path: str) -> Image.Image:
+        if path.endswith("09.png") and not marker.exists():
+            marker.write_text("")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(path)
+
+    monkeypatch.setattr(decode, "read_image", dies_once)
+    explained(model, photographs, tmp_path / "out", workers=1)
+    assert marker.exists()
+    assert same_rows(tmp_path / "whole", tmp_path / "out")
+
+
+def test_the_plan_is_json_and_says_what_was_run(photographs: Path, tmp_path: Path) -> None:
+    explained(toy_model(), photographs, tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert found["model"] == "colour-net" and found["classes"] == list(CLASSES)
+    assert found["inputs"]["count"] == 13 and found["inputs"]["metadata"] == ["camera"]
+    assert found["alpha_varies"] is False and found["units"] == 8 and found["map"] == [8, 8]
+    names = pd.read_csv(tmp_path / "out" / "units.csv")
+    assert list(names["unit"]) == list(range(8)) and names["concept"][0] == "red"
+
+
+def test_inputs_are_counted_and_none_is_an_error(tmp_path: Path) -> None:
+    model = toy_model()
+    nothing = Inputs([], [], None, None, "sha256:0")
+    with pytest.raises(ValueError, match="image"):
+        explain_batch(model, nothing, toy_names(model), tmp_path / "out", top=3)
