@@ -26,6 +26,7 @@ from dissection.artifact import ArtifactError
 from dissection.concepts import Concept, ConceptDataset
 from dissection.names import Names, UnitName
 from dissection.result import Dissection
+from neuro_explain.batch import explain_batch
 from neuro_explain.captioning import Caption, Captioner
 from neuro_explain.evidence import TargetEvidence, UnitEvidence
 from neuro_explain.explain import explain
@@ -68,6 +69,7 @@ __all__ = [
     "dissect",
     "explain",
     "explain_answer",
+    "explain_batch",
     "explain_caption",
     "grad_cam",
     "list_models",

@@ -23,11 +23,13 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from dissection.images import SUFFIXES
 from neuro_explain.labels import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHOWN = ", ".join(sorted(SUFFIXES))
 _LINE = re.compile(
@@ -117,6 +119,8 @@ def _read_table(path: Path, labels: Labels) -> ImageList:
             for name, cell in row.items():
                 others[name].append(sys.intern(cell))  # few values, many rows
     if others:
+        import pandas as pd
+
         found.metadata = pd.DataFrame(others, dtype=object)
     return found
 

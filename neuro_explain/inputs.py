@@ -20,15 +20,17 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from dissection.images import SUFFIXES
 from neuro_explain.image_lists import UNKNOWN, read_list
 from neuro_explain.labels import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LISTS = (".txt", ".csv")
 _TRIED = (

@@ -399,6 +399,12 @@ def test_what_is_not_a_run_is_left_alone(photographs: Path, tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
 
 
+def test_a_finished_run_is_never_replaced(photographs: Path, tmp_path: Path) -> None:
+    explained(toy_model(), photographs, tmp_path / "out")
+    with pytest.raises(ArtifactError, match="already holds an artifact; choose another folder$"):
+        explained(toy_model(), photographs, tmp_path / "out")
+
+
 def test_thumbnails_show_what_the_network_is_shown(photographs: Path, tmp_path: Path) -> None:
     model = toy_model()
     explained(model, photographs, tmp_path / "out")
@@ -517,6 +523,70 @@ def test_a_lost_worker_costs_nothing(
     explained(model, photographs, tmp_path / "out", workers=1)
     assert marker.exists()
     assert same_rows(tmp_path / "whole", tmp_path / "out")
+
+
+class Prepared(torch.utils.data.Dataset[object]):
+    """Prepared photographs, with labels and ids as asked for."""
+
+    def __init__(self, model: Model, folder: Path, gives: int) -> None:
+        self.paths = [path for path in sorted(folder.glob("*.png")) if path.name not in ("03.png", "07.png")]
+        self.model, self.gives = model, gives
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number: int) -> object:
+        image = self.model.preprocess(nx_image(self.paths[number]))
+        given = (image, number % 6 if number % 3 else -1, self.paths[number].name)[: self.gives]
+        return given if self.gives > 1 else image
+
+
+@pytest.mark.parametrize("gives", [1, 2, 3])
+def test_a_loader_of_ones_own_gives_the_rows_of_its_images(
+    photographs: Path, tmp_path: Path, gives: int
+) -> None:
+    model = deep_model()
+    loader = torch.utils.data.DataLoader(Prepared(model, photographs, gives), batch_size=4)
+    fixed: dict[str, object] = {"top": 3, "progress": False}
+    done = explain_batch(model, loader, toy_names(model), tmp_path / "out", **fixed)  # type: ignore[arg-type]
+    rows = rows_of(tmp_path / "out").to_pylist()
+    assert done.images == len(rows) == 11 and done.errors == 0
+    assert not (tmp_path / "out" / "thumbnails").exists()
+    for number, row in enumerate(rows):
+        path = loader.dataset.paths[number]  # type: ignore[attr-defined]
+        assert row["id"] == (path.name if gives == 3 else f"{number:09d}")
+        assert row["label"] == (number % 6 if gives > 1 and number % 3 else None)
+        alone = explain(model, path, toy_names(model), top=3, rank_by="contribution", check=False)
+        assert row["predicted"] == alone.predictions[0].index
+        assert [one["unit"] for one in row["explained"][0]["top"]] == [
+            one.index for one in alone.targets[0].top
+        ]
+    # a run that lacks its second part goes on with it
+    whole = rows_of(tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    part_path(tmp_path / "out", 1).unlink()
+    explain_batch(model, loader, toy_names(model), tmp_path / "out", resume=True, **fixed)  # type: ignore[arg-type]
+    assert rows_of(tmp_path / "out").equals(whole)
+
+
+def test_loaders_that_do_not_keep_their_order_are_refused(photographs: Path, tmp_path: Path) -> None:
+    model = deep_model()
+    images = Prepared(model, photographs, 1)
+    names = toy_names(model)
+    make = torch.utils.data.DataLoader
+    for loader, said in (
+        (make(images, batch_size=4, shuffle=True), "shuffle"),
+        (make(images, batch_size=4, drop_last=True), "drop_last"),
+        (make(images, batch_size=None), "batch_size"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            explain_batch(model, loader, names, tmp_path / "out", top=3)
+    wrong = make([(torch.zeros(3, 32, 32), 6)] * 3, batch_size=2)
+    with pytest.raises(ValueError, match="labels from 0 to 5"):
+        explain_batch(model, wrong, names, tmp_path / "out", top=3, progress=False)
+    flat = make([torch.zeros(3)] * 3, batch_size=2)
+    with pytest.raises(ValueError, match=r"got \[2, 3\]"):
+        explain_batch(model, flat, names, tmp_path / "other", top=3, progress=False)
 
 
 def test_the_plan_is_json_and_says_what_was_run(photographs: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ PUBLIC = [
     "dissect",
     "explain",
     "explain_answer",
+    "explain_batch",
     "explain_caption",
     "grad_cam",
     "list_models",

@@ -26,7 +26,6 @@ from dissection.artifact import (
     write_csv,
     write_json,
 )
-from neuro_explain.batch.decode import Decoded, batches
 from neuro_explain.batch.measure import Measured, class_alphas, measure, same_alpha
 from neuro_explain.batch.parts import (
     REOPEN,
@@ -40,8 +39,8 @@ from neuro_explain.batch.parts import (
     write_plan,
     write_sheet,
 )
-from neuro_explain.batch.plan import Cut, differences, names_fingerprint
-from neuro_explain.inputs import Inputs
+from neuro_explain.batch.plan import differences, names_fingerprint
+from neuro_explain.batch.source import Batch, Source
 from neuro_explain.inquiry import Inquiry
 from neuro_explain.model import Model
 
@@ -78,7 +77,7 @@ class Job:
     def __init__(
         self,
         model: Model,
-        inputs: Inputs,
+        source: Source,
         inquiry: Inquiry,
         folder: Path,
         options: dict[str, Any],
@@ -87,9 +86,9 @@ class Job:
     ) -> None:
         from neuro_explain.batch.rows import Rows
 
-        self.model, self.inputs, self.folder, self.options = model, inputs, folder, options
+        self.model, self.source, self.folder, self.options = model, source, folder, options
         self.workers = workers
-        self.cut = Cut(len(inputs.ids), options["batch_size"])
+        self.cut = source.cut
         weights = next((p for p in model.net.parameters() if p.is_floating_point()), torch.empty(0))
         self.device, self.precision = weights.device, weights.dtype
         example = torch.zeros(1, 3, *model.preprocess.input_size).to(weights)
@@ -170,38 +169,31 @@ class Job:
         """The rows and thumbnails of each missing part; images are read ahead across parts."""
         import pyarrow as pa
 
-        cuts = [(part, self.cut.batches(part)) for part in missing]
-        paths = [[str(self.inputs.paths[i]) for i in rows] for _, each in cuts for _, rows in each]
-        read = batches(
-            paths,
-            self.model.preprocess,
+        read = self.source.batches(
+            missing,
             thumbnails=self.options["thumbnails"],
             workers=self.workers,
             pin=self.device.type == "cuda",
         )
-        for part, each in cuts:
+        for part in missing:
             tables, sheet = [], []
-            for number, rows in each:
-                decoded = next(read)
-                tables.append(self._explained(number, rows, decoded))
+            for number, rows in self.cut.batches(part):
+                batch = next(read)
+                tables.append(self._explained(number, batch))
                 if self.options["thumbnails"]:
-                    sheet.append(decoded.thumbnails)
+                    sheet.append(batch.decoded.thumbnails)
                 done(len(rows))
             yield part, pa.concat_tables(tables), sheet
 
-    def _explained(self, number: int, rows: range, decoded: Decoded) -> pa.Table:
+    def _explained(self, number: int, batch: Batch) -> pa.Table:
         from neuro_explain.batch.rows import Images
 
-        inputs = self.inputs
-        if inputs.labels is None:
-            labels = np.full(len(rows), -1, np.int64)
-        else:
-            labels = inputs.labels[rows.start : rows.stop].astype(np.int64)
+        decoded = batch.decoded
         measured = measure(
             self.model.net,
             decoded.images.to(self.device, self.precision),
             layer=self.model.layer,
-            labels=torch.from_numpy(labels),
+            labels=torch.from_numpy(batch.labels),
             classes=self.options["best"],
         )
         errors = [
@@ -209,12 +201,8 @@ class Job:
             for error, fine in zip(decoded.errors, measured.finite.tolist(), strict=True)
         ]
         self._check_alpha(measured)
-        metadata = {}
-        if inputs.metadata is not None:
-            here = inputs.metadata.iloc[rows.start : rows.stop]
-            metadata = {str(name): _texts(here[name]) for name in here.columns}
-        ids = inputs.ids[rows.start : rows.stop]
-        return self.rows.table(Images(ids, number, labels, decoded.sizes, errors, metadata), measured)
+        about = Images(batch.ids, number, batch.labels, decoded.sizes, errors, batch.metadata)
+        return self.rows.table(about, measured)
 
     def _check_alpha(self, measured: Measured) -> None:
         if self.class_alpha is not None and not same_alpha(
@@ -287,14 +275,13 @@ class Job:
         return images, errors, labelled, right
 
     def _plan(self, inquiry: Inquiry) -> dict[str, Any]:
-        model, inputs = self.model, self.inputs
-        metadata = [] if inputs.metadata is None else [str(name) for name in inputs.metadata.columns]
+        model, inputs = self.model, self.source.describe()
         plain = describe_run(
             KIND,
             model=model.name,
             layer=model.layer,
             weights_fingerprint=inquiry.fingerprint,
-            data_fingerprint=inputs.fingerprint,
+            data_fingerprint=inputs["fingerprint"],
             options=self.options,
         )
         return {
@@ -306,13 +293,7 @@ class Job:
             "weights_fingerprint": inquiry.fingerprint,
             "preprocess": model.preprocess.describe(),
             "names": {"source": inquiry.names.source, "fingerprint": names_fingerprint(inquiry.names)},
-            "inputs": {
-                "source": inputs.folder.resolve().name,
-                "count": self.cut.count,
-                "fingerprint": inputs.fingerprint,
-                "labelled": inputs.labels is not None,
-                "metadata": metadata,
-            },
+            "inputs": inputs,
             "classes": list(model.classes),
             "units": model.units,
             "map": list(model.map_size),
@@ -326,10 +307,3 @@ class Job:
             },
             "versions": plain["versions"],
         }
-
-
-def _texts(column: Any) -> list[str | None]:
-    """A column of the input list as text; an empty cell says nothing."""
-    return [
-        None if missing else str(value) or None for value, missing in zip(column, column.isna(), strict=True)
-    ]

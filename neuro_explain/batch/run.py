@@ -15,11 +15,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dissection.artifact import ArtifactError, check_writable
+from torch.utils.data import DataLoader
+
+from dissection.artifact import ArtifactError, check_writable, is_artifact
 from neuro_explain.ablation import DRAWS
 from neuro_explain.batch.job import KIND, BatchRun, Job
 from neuro_explain.batch.lock import LOCK, locked
 from neuro_explain.batch.parts import REOPEN, RUN, part_paths
+from neuro_explain.batch.source import Files, Loader, Source
 from neuro_explain.evidence import RankBy
 from neuro_explain.inputs import Inputs, open_inputs
 from neuro_explain.inquiry import NamesSource, open_inquiry
@@ -28,7 +31,7 @@ from neuro_explain.model import Model
 
 def explain_batch(
     model: Model,
-    inputs: Inputs | str | os.PathLike[str],
+    inputs: Inputs | DataLoader[Any] | str | os.PathLike[str],
     names: NamesSource,
     out: str | os.PathLike[str],
     *,
@@ -48,7 +51,8 @@ def explain_batch(
 
     Args:
         model: the network with its layer, preprocessing and class names.
-        inputs: the images, or where `open_inputs` finds them.
+        inputs: the images, where `open_inputs` finds them, or a `DataLoader` of prepared images, alone or with labels
+            and ids (see `source`); its own batch size and workers hold then, and there are no thumbnails.
         names: of the units of the model's layer, or where `load_names` finds them.
         out: the folder of the run; new, unless it is resumed.
         best: K, how many of each image's best classes are explained; its label's class is one more.
@@ -85,9 +89,14 @@ def explain_batch(
             f"the names ({inquiry.names.source}) are those of {len(inquiry.names)} units, layer {model.layer!r} of "
             f"{model.name} has {model.units}; use the names of this layer"
         )
-    if not isinstance(inputs, Inputs):
+    if not isinstance(inputs, (Inputs, DataLoader)):
         inputs = open_inputs(inputs, classes=model.classes)
-    if not inputs.ids:
+    source: Source
+    if isinstance(inputs, DataLoader):
+        source, thumbnails = Loader(inputs, len(model.classes)), False
+    else:
+        source = Files(inputs, model.preprocess, batch_size)
+    if source.cut.count == 0:
         raise ValueError("inputs: expected at least one image, got none")
     folder = Path(out)
     if not resume or not (folder / RUN).is_file():
@@ -99,14 +108,16 @@ def explain_batch(
             "top": top,
             "rank_by": rank_by,
             "named_only": named_only,
-            "batch_size": batch_size,
+            "batch_size": source.cut.batch,
             "thumbnails": thumbnails,
             "seed": seed,
         }
-        return Job(model, inputs, inquiry, folder, options, workers, reopen).run(progress)
+        return Job(model, source, inquiry, folder, options, workers, reopen).run(progress)
 
 
 def _check_new(folder: Path) -> None:
+    if is_artifact(folder):
+        raise ArtifactError(f"{folder} already holds an artifact; choose another folder")
     check_writable(folder, kind=KIND, overwrite=False)
     if (folder / RUN).exists():
         there = len(part_paths(folder))
