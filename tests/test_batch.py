@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -520,7 +521,13 @@ def test_a_lost_worker_costs_nothing(
         return real(path)
 
     monkeypatch.setattr(decode, "read_image", dies_once)
-    explained(model, photographs, tmp_path / "out", workers=1)
+    gc.disable()  # nothing may wait for it: torch tells of a dead worker whenever a child of the process ends
+    try:
+        explained(model, photographs, tmp_path / "out", workers=1)
+        for _ in range(3):
+            subprocess.run([sys.executable, "-c", ""], check=True)
+    finally:
+        gc.enable()
     assert marker.exists()
     assert same_rows(tmp_path / "whole", tmp_path / "out")
 
@@ -587,6 +594,67 @@ def test_loaders_that_do_not_keep_their_order_are_refused(photographs: Path, tmp
     flat = make([torch.zeros(3)] * 3, batch_size=2)
     with pytest.raises(ValueError, match=r"got \[2, 3\]"):
         explain_batch(model, flat, names, tmp_path / "other", top=3, progress=False)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(104, "Connection reset by peer"),
+        ConnectionRefusedError(111, "Connection refused"),
+        FileNotFoundError(2, "No such file or directory"),
+        EOFError(),
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+    ],
+)
+def test_however_the_loss_of_a_worker_shows_the_run_goes_on(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from neuro_explain.batch import decode
+
+    model = toy_model()
+    explained(model, photographs, tmp_path / "whole")
+    times = iter(range(100))
+
+    class Fails(torch.utils.data.DataLoader):  # type: ignore[type-arg]
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            for number, batch in enumerate(super().__iter__()):
+                if number == 3 and next(times) == 0:
+                    raise error
+                yield batch
+
+    monkeypatch.setattr(decode, "DataLoader", Fails)
+    explained(model, photographs, tmp_path / "out")
+    assert next(times) > 0
+    assert same_rows(tmp_path / "whole", tmp_path / "out")
+
+
+def test_a_worker_that_is_lost_again_and_again_ends_the_run_with_a_sentence(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neuro_explain.batch import decode
+
+    class Fails(torch.utils.data.DataLoader):  # type: ignore[type-arg]
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            yield from ()
+            raise EOFError
+
+    monkeypatch.setattr(decode, "DataLoader", Fails)
+    with pytest.raises(OSError, match="died 3 times.*--resume"):
+        explained(toy_model(), photographs, tmp_path / "out")
+
+
+def test_an_error_inside_a_worker_is_not_its_loss(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neuro_explain.batch import decode
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(decode, "thumbnail", fails)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        explained(toy_model(), photographs, tmp_path / "out", workers=1)
 
 
 def test_the_plan_is_json_and_says_what_was_run(photographs: Path, tmp_path: Path) -> None:

@@ -43,6 +43,21 @@ class Decoded(NamedTuple):
     errors: list[str]
 
 
+class LostWorkerError(RuntimeError):
+    """A process that reads images died."""
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Whether an error says that a process that reads images died.
+
+    torch says so in the midst of whatever the main process does, as soon as it hears of it; if that is too late, there
+    is nobody at the other end of a connection. What goes wrong inside a process that lives on is "Caught" there.
+    """
+    if isinstance(error, (LostWorkerError, ConnectionError, EOFError, FileNotFoundError)):
+        return not str(error).startswith("Caught ")
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
+
+
 class _Files(Dataset[Decoded]):
     """Reads a batch at a time; an item is asked for by its paths, so no worker needs the list of all of them."""
 
@@ -109,7 +124,7 @@ def batches(
         pin: put the images into memory from which an accelerator can copy at once.
 
     Raises:
-        RuntimeError: a worker process died.
+        LostWorkerError: a worker process died.
     """
     loader = DataLoader(
         _Files(preprocess, thumbnails),
@@ -120,4 +135,16 @@ def batches(
         prefetch_factor=2 if workers else None,
         pin_memory=pin,
     )
-    return iter(loader)
+    iterator = iter(loader)
+    try:
+        yield from iterator
+    except (RuntimeError, OSError, EOFError) as error:
+        if is_lost_worker(error):
+            raise LostWorkerError(str(error) or type(error).__name__) from error
+        raise
+    finally:
+        # At once, and not when Python comes round to it: until then torch would tell of a dead worker in the midst of
+        # whatever the process does when another child of it ends.
+        shut_down = getattr(iterator, "_shutdown_workers", None)
+        if shut_down is not None:
+            shut_down()

@@ -26,6 +26,7 @@ from dissection.artifact import (
     write_csv,
     write_json,
 )
+from neuro_explain.batch.decode import is_lost_worker
 from neuro_explain.batch.measure import Measured, class_alphas, measure, same_alpha
 from neuro_explain.batch.parts import (
     REOPEN,
@@ -135,7 +136,7 @@ class Job:
                         write_part(self.folder, part, rows)
                         missing = missing[1:]
                 except RuntimeError as error:
-                    if "DataLoader worker" not in str(error):
+                    if not is_lost_worker(error):
                         raise
                     failures = failures + 1 if len(missing) == before else 0
                     if failures == _ATTEMPTS:
