@@ -150,9 +150,9 @@ class Job:
 
     def _begin(self) -> None:
         """Writes the plan; or, in a folder that has one, sees to it that it is this one."""
-        if self.reopen is not None:
-            write_json(self.folder / REOPEN, self.reopen)
         if not (self.folder / RUN).is_file():
+            if self.reopen is not None:
+                write_json(self.folder / REOPEN, self.reopen)
             write_plan(self.folder, self.plan)
             return
         found = read_run(self.folder, finished=False)
