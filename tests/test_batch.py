@@ -25,6 +25,7 @@ import neuro_explain as nx
 from dissection.artifact import ArtifactError, read_artifact
 from neuro_explain.batch import BatchRun, explain_batch, job, plan
 from neuro_explain.batch.lock import locked
+from neuro_explain.batch.measure import class_alphas
 from neuro_explain.batch.parts import part_path, read_run, sheet_path
 from neuro_explain.batch.plan import Cut, differences
 from neuro_explain.batch.rows import schema
@@ -655,6 +656,24 @@ def test_an_error_inside_a_worker_is_not_its_loss(
     monkeypatch.setattr(decode, "thumbnail", fails)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         explained(toy_model(), photographs, tmp_path / "out", workers=1)
+
+
+def test_a_network_in_training_mode_comes_back_as_it_was() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    net.train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    alpha = class_alphas(net, torch.rand(1, 3, 8, 8), layer="2")
+    assert net.training and all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    torch.testing.assert_close(alpha, torch.eye(4) / 36)
+
+
+def test_scores_that_look_like_probabilities_are_said_once(photographs: Path, tmp_path: Path) -> None:
+    model = toy_model()
+    net = nn.Sequential(model.net, nn.Softmax(dim=1))
+    with pytest.warns(UserWarning, match="probabilities"):
+        class_alphas(net, torch.rand(1, 3, 32, 32), layer="0.fire")
 
 
 def test_the_plan_is_json_and_says_what_was_run(photographs: Path, tmp_path: Path) -> None:

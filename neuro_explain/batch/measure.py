@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from dissection.recording import evaluating
 from neuro_explain.gradcam import grad_cam
 from neuro_explain.targets import class_probabilities
 
@@ -72,9 +73,8 @@ def measure(net: nn.Module, images: Tensor, *, layer: str, labels: Tensor, class
         return chosen
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # scores that look like probabilities: said once, at the start
+        # of scores that look like probabilities `class_alphas` has warned, once and not for each batch
+        warnings.simplefilter("ignore", UserWarning)
         try:
             cam = grad_cam(net, images, choose, layer=layer)
         except _NotFiniteError:
@@ -114,19 +114,15 @@ def class_alphas(net: nn.Module, example: Tensor, *, layer: str, seed: int = 0) 
         * torch.linspace(0.2, 3, 8)[:, None, None, None]
     )
     some = torch.arange(4)[None].expand(8, 4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        with torch.no_grad():
-            count = net(example).shape[1]
-        tried = grad_cam(net, noise.to(example), some % count, layer=layer).alpha
-        if not same_alpha(tried, tried[:1].expand_as(tried)):
-            return None
-        parts = [
-            grad_cam(net, example, torch.arange(count)[None, at : at + _CLASSES_AT_ONCE], layer=layer).alpha[
-                0
-            ]
-            for at in range(0, count, _CLASSES_AT_ONCE)
-        ]
+    with torch.no_grad(), evaluating(net) as plain:
+        count = plain(example).shape[1]
+    tried = grad_cam(net, noise.to(example), some % count, layer=layer).alpha
+    if not same_alpha(tried, tried[:1].expand_as(tried)):
+        return None
+    parts = [
+        grad_cam(net, example, torch.arange(count)[None, at : at + _CLASSES_AT_ONCE], layer=layer).alpha[0]
+        for at in range(0, count, _CLASSES_AT_ONCE)
+    ]
     return torch.cat(parts).float().cpu()
 
 

@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissection.artifact import ArtifactError
+from neuro_explain.batch.parts import META, part_paths, read_run
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-META = "meta."
 
 
 @dataclass(frozen=True)
@@ -148,8 +147,6 @@ def open_batch(folder: str | os.PathLike[str]) -> Batch:
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
-
-    from neuro_explain.batch.parts import part_paths, read_run
 
     path = Path(folder)
     plan = read_run(path)
