@@ -21,11 +21,13 @@ from torch import Tensor
 
 from benchmarks.ratios import seconds
 from dissection.concepts import ConceptDataset
-from dissection.dissect import Tally
+from dissection.dissect import MEMORY
 from dissection.exemplars import draw_exemplars
+from dissection.kept import KeptMaps
 from dissection.overlap import Overlap, PackedLabels, by_category
 from dissection.recording import evaluating, record
 from dissection.resize import resize
+from dissection.tally import LABEL_SIZE, Count, Survey, count_all, shown
 from neuro_explain import load_model, open_concepts
 from neuro_explain.model import Model
 
@@ -55,15 +57,19 @@ def forward(model: Model, images: Tensor) -> None:
 
 def dissect(
     model: Model, concepts: ConceptDataset, images: Tensor, labels: list[PackedLabels]
-) -> tuple[Tally, Tensor]:
+) -> tuple[Survey, KeptMaps, Count, Tensor]:
     """The forward pass with everything that a dissection does in it and after it, but the exemplars."""
     with tempfile.TemporaryDirectory() as scratch, evaluating(model.net) as net, torch.no_grad():
-        tally = Tally(concepts, model.units, model.map_size, len(images), scratch=Path(scratch))
+        survey = Survey(model.units, model.map_size, len(images))
+        kept = KeptMaps(MEMORY, Path(scratch))
         for start in range(0, len(images), BATCH):
             with record(net, model.layer) as seen:
                 net(images[start : start + BATCH])
-            tally.add(seen.output, labels[start : start + BATCH])
-        return tally, tally.finish()
+            some = labels[start : start + BATCH]
+            batch = survey.add(range(start, start + len(some)), seen.output, some)
+            kept.add(batch, survey.bound)
+        threshold = survey.threshold()
+        return survey, kept, count_all(survey.best, kept, concepts.concepts, LABEL_SIZE, threshold), threshold
 
 
 def dense(activations: Tensor, labels: list[PackedLabels], overlap: Overlap, threshold: Tensor) -> Tensor:
@@ -104,12 +110,12 @@ def main() -> None:
     images, labels = prepare(model, concepts)
 
     forward(model, images[: 4 * BATCH])
-    tally, threshold = dissect(model, concepts, images[: 4 * BATCH], labels)
+    survey, kept, count, threshold = dissect(model, concepts, images[: 4 * BATCH], labels)
     ratios, times = [], []
     before = seconds(lambda: forward(model, images))
     for _ in range(options.rounds):
         start = time.perf_counter()
-        tally, threshold = dissect(model, concepts, images, labels)
+        survey, kept, count, threshold = dissect(model, concepts, images, labels)
         took = time.perf_counter() - start
         after = seconds(lambda: forward(model, images))
         ratios.append(took / ((before + after) / 2))
@@ -119,28 +125,28 @@ def main() -> None:
         f"bare forward {statistics.median(times):.1f} s; whole dissection ÷ forward: "
         f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
     )
-    kept = sum(len(batch.unit) for batch in tally.kept)
-    print(f"maps kept: {100 * kept / (len(images) * model.units):.1f} %")
-    chosen, above = tally.exemplars(list(range(len(images))))
+    maps = sum(len(batch.unit) for batch in kept)
+    print(f"maps kept: {100 * maps / (len(images) * model.units):.1f} %")
+    chosen, above = shown(survey, count)
     start = time.perf_counter()
     draw_exemplars(chosen, above, concepts.image)
     print(f"exemplars ({len(chosen)} crops): {time.perf_counter() - start:.1f} s, apart")
 
-    count = options.dense_images
+    some = options.dense_images
     with evaluating(model.net) as net, torch.no_grad():
         parts = []
-        for batch in images[:count].split(BATCH):
+        for batch in images[:some].split(BATCH):
             with record(net, model.layer) as seen:
                 net(batch)
             parts.append(seen.output)
     activations = torch.cat(parts)
     overlap = Overlap(model.units, concepts.concepts, 112)
-    fast = seconds(lambda: sparse(activations, labels[:count], overlap, threshold))
+    fast = seconds(lambda: sparse(activations, labels[:some], overlap, threshold))
     wanted: list[Tensor] = []
-    slow = seconds(lambda: wanted.append(dense(activations, labels[:count], overlap, threshold)))
+    slow = seconds(lambda: wanted.append(dense(activations, labels[:some], overlap, threshold)))
     equal = bool((wanted[0] == overlap.intersection).all())
     print(
-        f"tally over {count} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, "
+        f"tally over {some} images: {fast:.2f} s, dense form {slow:.2f} s: {slow / fast:.1f}× faster, "
         f"counts equal: {equal}"
     )
 

@@ -18,17 +18,15 @@ import numpy as np
 import torch
 
 from dissection.concepts import NO_LABEL, Concept, Labels
-from dissection.dissect import Tally
+from dissection.kept import KeptMaps
 from dissection.overlap import PackedLabels, by_category
+from dissection.tally import LABEL_SIZE, Survey, count_all
 
 UNITS, CONCEPTS, BATCH, POOL = 512, 1197, 32, 8
 CATEGORIES = ("object", "part", "scene", "material", "texture", "color")
 
 
-class Concepts:
-    """Only what `Tally` asks of a data set."""
-
-    concepts = tuple(Concept(f"concept {i}", CATEGORIES[i % 6]) for i in range(CONCEPTS))
+KNOWN = tuple(Concept(f"concept {i}", CATEGORIES[i % 6]) for i in range(CONCEPTS))
 
 
 def synthetic_labels(generator: np.random.Generator) -> PackedLabels:
@@ -37,7 +35,7 @@ def synthetic_labels(generator: np.random.Generator) -> PackedLabels:
     small[generator.random(small.shape) < 0.3] = NO_LABEL
     layers = small.repeat(8, axis=1).repeat(8, axis=2).astype(np.int32)
     labels = Labels(layers, (int(generator.integers(CONCEPTS)),), frozenset(CATEGORIES))
-    return PackedLabels.pack(labels, 112, *by_category(Concepts.concepts))
+    return PackedLabels.pack(labels, 112, *by_category(KNOWN))
 
 
 def synthetic_maps(cells: int, share: float, generator: torch.Generator) -> torch.Tensor:
@@ -72,28 +70,23 @@ def main() -> None:
     labels = [synthetic_labels(np.random.default_rng(i)) for i in range(512)]
     before = peak_mib()
     with tempfile.TemporaryDirectory() as scratch:
-        tally = Tally(
-            Concepts(),  # type: ignore[arg-type]  # the rest of a data set is not asked for
-            UNITS,
-            (options.map, options.map),
-            options.images,
-            scratch=Path(scratch),
-            memory=options.memory << 20,
-        )
+        survey = Survey(UNITS, (options.map, options.map), options.images)
+        kept = KeptMaps(options.memory << 20, Path(scratch))
         start = time.perf_counter()
         for first in range(0, options.images, BATCH):
             count = min(BATCH, options.images - first)
             # Units change places from batch to batch, so that no two batches are equal.
             maps = pool[first // BATCH % POOL][:count].roll(first // BATCH, dims=1)
-            tally.add(maps, [labels[(first + i) % len(labels)] for i in range(count)])
+            some = [labels[(first + i) % len(labels)] for i in range(count)]
+            kept.add(survey.add(range(first, first + count), maps, some), survey.bound)
         added = time.perf_counter() - start
-        tally.finish()
+        count_all(survey.best, kept, KNOWN, LABEL_SIZE, survey.threshold())
         took = time.perf_counter() - start
-        disk = tally.kept.spilled_bytes
-        kept = sum(len(batch.unit) for batch in tally.kept)
+        disk = kept.spilled_bytes
+        maps_kept = sum(len(batch.unit) for batch in kept)
     print(
         f"{options.images} images × {UNITS} units × {options.map}×{options.map}: "
-        f"{100 * kept / (options.images * UNITS):.1f} % of the maps kept, "
+        f"{100 * maps_kept / (options.images * UNITS):.1f} % of the maps kept, "
         f"extra peak memory {peak_mib() - before:.0f} MiB, "
         f"disk {disk / 2**20:.0f} MiB, {1000 * took / options.images:.2f} ms per image "
         f"({1000 * added / options.images:.2f} while the network would run)"

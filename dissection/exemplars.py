@@ -37,7 +37,7 @@ class BestImages:
     """The E images with the largest activation of each unit.
 
     Activations that saturate (ReLU6) reach the same peak on many images: among these the one whose map is
-    larger on the whole comes first, and what is equal even then stays in the order of the images.
+    larger on the whole comes first, and what is equal even then is in the order of the images, however they come.
 
     Args:
         units: U.
@@ -50,15 +50,22 @@ class BestImages:
         self.mean = torch.zeros((units, 0), dtype=torch.float32)
         self.image = torch.zeros((units, 0), dtype=torch.int64)
 
-    def add(self, peaks: Tensor, means: Tensor, first: int) -> None:
-        """Takes in peaks and means of the maps, `[N, U]`, of the images `first`, `first + 1`, …"""
-        numbers = torch.arange(first, first + len(peaks)).expand(peaks.shape[1], -1)
-        peak = torch.cat([self.peak, peaks.T.cpu()], dim=1)
-        mean = torch.cat([self.mean, means.T.cpu()], dim=1)
-        image = torch.cat([self.image, numbers], dim=1)
-        by_mean = mean.sort(dim=1, descending=True, stable=True).indices
-        by_peak = peak.gather(1, by_mean).sort(dim=1, descending=True, stable=True).indices[:, : self.count]
-        order = by_mean.gather(1, by_peak)
+    def add(self, numbers: Tensor, peaks: Tensor, means: Tensor) -> None:
+        """Takes in the images `numbers` `[N]`: peaks and means of their maps, `[N, U]`."""
+        self._add(numbers.expand(peaks.shape[1], -1), peaks.T.cpu(), means.T.cpu())
+
+    def merge(self, other: BestImages) -> None:
+        """Takes in the best of other images."""
+        self._add(other.image, other.peak, other.mean)
+
+    def _add(self, image: Tensor, peak: Tensor, mean: Tensor) -> None:
+        image, peak, mean = (
+            torch.cat(pair, dim=1) for pair in ((self.image, image), (self.peak, peak), (self.mean, mean))
+        )
+        order = image.argsort(dim=1)
+        for values in (mean, peak):
+            order = order.gather(1, values.gather(1, order).argsort(dim=1, descending=True, stable=True))
+        order = order[:, : self.count]
         self.peak, self.mean, self.image = (values.gather(1, order) for values in (peak, mean, image))
 
 

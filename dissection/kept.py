@@ -28,14 +28,14 @@ class KeptBatch:
     """Labels of some images, and the maps kept of them.
 
     Attributes:
-        first: number of the first image among the images used.
+        numbers: of the images, ascending.
         labels: one per image, in order.
-        image: int32 `[M]`, image of each map, counted from `first`, ascending.
+        image: int32 `[M]`, image of each map, as an index into `numbers`, ascending.
         unit: int32 `[M]`, unit of each map.
         maps: float32 `[M, h, w]`.
     """
 
-    first: int
+    numbers: list[int]
     labels: list[PackedLabels]
     image: Tensor
     unit: Tensor
@@ -50,7 +50,7 @@ class KeptBatch:
     def above(self, bound: Tensor) -> KeptBatch:
         """The batch without the maps that nowhere exceed their unit's value in `bound` `[U]`."""
         rows = self.maps.flatten(1).amax(dim=1) > bound[self.unit.long()]
-        return KeptBatch(self.first, self.labels, self.image[rows], self.unit[rows], self.maps[rows])
+        return KeptBatch(self.numbers, self.labels, self.image[rows], self.unit[rows], self.maps[rows])
 
 
 class KeptMaps:
@@ -105,15 +105,15 @@ class KeptMaps:
 
 def _write(file: Any, batch: KeptBatch) -> None:
     # Pickle is safe here: the file is this process's own scratch, in a folder nobody else can have named.
-    pickle.dump((batch.first, batch.labels), file, protocol=pickle.HIGHEST_PROTOCOL)
+    pickle.dump((batch.numbers, batch.labels), file, protocol=pickle.HIGHEST_PROTOCOL)
     for tensor in (batch.image, batch.unit, batch.maps):
         np.save(file, tensor.numpy(), allow_pickle=False)
 
 
 def _read(file: Any) -> KeptBatch | None:
     try:
-        first, labels = pickle.load(file)
+        numbers, labels = pickle.load(file)
     except EOFError:
         return None
     image, unit, maps = (torch.from_numpy(np.load(file, allow_pickle=False)) for _ in range(3))
-    return KeptBatch(first, labels, image, unit, maps)
+    return KeptBatch(numbers, labels, image, unit, maps)

@@ -23,6 +23,9 @@ class Scratch:
         self.device = device
         self._buffers: dict[str, Tensor] = {}
 
+    def __reduce__(self) -> tuple[type[Scratch], tuple[torch.device | str]]:
+        return Scratch, (self.device,)  # what is written in it is of no use to another process
+
     def take(self, name: str, *shape: int) -> Tensor:
         """A float32 tensor of this shape, its content undefined; the last one of this name is overwritten."""
         size = math.prod(shape)

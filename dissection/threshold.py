@@ -36,28 +36,39 @@ class TopValues:
     Args:
         units: U.
         keep: how many values to keep, at least 1.
+        floor: `[U]`, the bound of another part of the same data: nothing at or below it is kept.
         device: where the values live.
     """
 
-    def __init__(self, units: int, keep: int, *, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, units: int, keep: int, *, floor: Tensor | None = None, device: torch.device | str = "cpu"
+    ) -> None:
         if keep < 1:
             raise ValueError(f"keep: expected at least 1, got {keep}")
         self.keep = keep
+        self.floor = None if floor is None else floor.to(device)
         self._best = torch.empty((units, 0), dtype=torch.float32, device=device)
         self._pending: list[Tensor] = []
         self._pending_columns = 0
 
     @property
     def full(self) -> bool:
-        """Whether `keep` values of each unit were seen, so that there is a bound."""
+        """Whether `keep` values of each unit were seen."""
         return self._best.shape[1] == self.keep
 
     @property
+    def bounded(self) -> bool:
+        """Whether there is a bound."""
+        return self.full or self.floor is not None
+
+    @property
     def bound(self) -> Tensor:
-        """`[U]`: no value at or below it can exceed the final T_k; -inf until `keep` values were seen."""
+        """`[U]`: no value at or below it can exceed the final T_k; -inf, or the floor, until `keep` were seen."""
         if not self.full:
-            return self._best.new_full((self._best.shape[0],), -torch.inf)
-        return self._best[:, -1]
+            nothing = self._best.new_full((self._best.shape[0],), -torch.inf)
+            return nothing if self.floor is None else self.floor
+        last = self._best[:, -1]
+        return last if self.floor is None else torch.maximum(last, self.floor)
 
     def add(self, values: Tensor) -> None:
         """Takes in `[U, M]` values, finite, any order."""

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from dissection import readers
 from dissection.artifact import ArtifactError
 from dissection.concepts import ConceptDataset
-from dissection.dissect import LABEL_SIZE, MEMORY, QUANTILE
+from dissection.dissect import MEMORY, Engine
 from dissection.dissect import dissect as dissect_layer
 from dissection.names import MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
+from dissection.tally import LABEL_SIZE, QUANTILE
+from neuro_explain.cluster import Cluster
 from neuro_explain.tower import Tower
 
 
@@ -51,6 +54,7 @@ def dissect(
     workers: int = 2,
     memory: int = MEMORY,
     scratch: Path | None = None,
+    cluster: Cluster | None = None,
     progress: bool | None = None,
 ) -> Dissection:
     """Names the units of the model's layer; see `dissection.dissect.dissect` for the options.
@@ -59,10 +63,16 @@ def dissect(
         model: the network with its layer and preprocessing: a `Model`, or the `tower` of a captioner or of a network
             that answers questions.
         concepts: an opened concept set, or its spec or specs.
+        cluster: machines that share the work, in place of this process.
 
     Raises:
         ValueError: a broken concept set, a layer without maps, values that are not finite.
     """
+    engine: Engine | None = None
+    if cluster is not None:
+        from neuro_explain.cluster.dissection import found_on
+
+        engine = partial(found_on, cluster)
     if isinstance(concepts, str) or (isinstance(concepts, Sequence) and not hasattr(concepts, "image_id")):
         opened = open_concepts(concepts)
     else:
@@ -80,6 +90,7 @@ def dissect(
         workers=workers,
         memory=memory,
         scratch=scratch,
+        engine=engine,
         model_name=model.name,
         layer_reason=model.layer_reason,
         concept_sets=set_names(opened),

@@ -77,7 +77,7 @@ def test_another_artifact_is_not_replaced(tmp_path: Path, capsys: pytest.Capture
 def test_a_model_without_names_asks_for_concepts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "--model", "resnet18", "--weights", "random", "--out", str(tmp_path / "d")]) == 1
     assert (
-        "no names of resnet18 come with this package (diorama-captioner, diorama-vqa, "
+        "no names of resnet18 come with this package (diorama-captioner, diorama-vqa, diorama-vqa-coattention, "
         in capsys.readouterr().err
     )
 

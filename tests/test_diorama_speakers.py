@@ -202,6 +202,19 @@ def test_the_captioner_describes_a_fresh_scene() -> None:
     assert named >= 18  # nearly every caption names the place or something that is there
 
 
+@pytest.mark.parametrize(("name", "least"), [("diorama-vqa", 0.85), ("diorama-vqa-coattention", 0.68)])
+def test_answers_about_fresh_scenes_are_right(name: str, least: float) -> None:
+    answerer = nx.load_answerer(name)
+    right = []
+    for index in range(20):
+        scene = make_scene(7_003, index)
+        image = scene.image()
+        for question in questions(scene):
+            ((best, _share),) = answerer.answer(image, question.text, best=1)
+            right.append(best == question.answer)
+    assert len(right) > 150 and np.mean(right) >= least
+
+
 def test_random_weights_are_called_so() -> None:
     assert "random" in nx.load_captioner("diorama-captioner", weights="random").name
     assert "random" in nx.load_answerer("diorama-vqa", weights="random").name

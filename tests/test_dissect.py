@@ -35,10 +35,12 @@ from torch import Tensor, nn
 
 from dissection import kept
 from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
-from dissection.dissect import Tally, dissect
+from dissection.dissect import dissect
 from dissection.images import squash
+from dissection.kept import KeptMaps
 from dissection.overlap import PackedLabels, by_category
 from dissection.result import Dissection
+from dissection.tally import Survey, count_all
 
 OBJECT = frozenset({"object"})
 
@@ -372,22 +374,23 @@ def test_forty_images_and_sixty_four_units() -> None:
     assert (result.activation_area <= result.active_pixels[:, None]).all()
 
 
-def test_a_tally_can_be_fed_without_a_network(tmp_path: Path) -> None:
+def test_a_survey_can_be_fed_without_a_network(tmp_path: Path) -> None:
     rng, known = np.random.default_rng(2), some_concepts(5, 2)
     labels = [random_labels(rng, known, 4, unlabelled=0) for _ in range(9)]
     labels = [one for one in labels if not one.empty]
     maps = rng.integers(0, 9, (len(labels), 3, 2, 2)).astype(np.float64)
-    dataset = MemorySet(known, labels)
     # Announced were more images than came: T_k follows from those that came.
-    tally = Tally(dataset, 3, (2, 2), 100, scratch=tmp_path, quantile=0.2, label_size=4, memory=1)
+    survey, kept = Survey(3, (2, 2), 100, quantile=0.2), KeptMaps(1, tmp_path)
     packed = [PackedLabels.pack(one, 4, *by_category(known)) for one in labels]
     for start in range(0, len(labels), 2):
-        tally.add(torch.from_numpy(maps[start : start + 2]).float(), packed[start : start + 2])
+        some = torch.from_numpy(maps[start : start + 2]).float()
+        kept.add(survey.add(range(start, start + len(some)), some, packed[start : start + 2]), survey.bound)
     counted: list[int] = []
-    threshold = tally.finish(counted.append)
+    threshold = survey.threshold()
+    count = count_all(survey.best, kept, known, 4, threshold, done=counted.append)
     slow = slow_dissection(maps, labels, known, "0.2", 4)
     assert threshold.tolist() == [float(t) for t in slow.threshold]
-    assert tally.overlap.intersection.tolist() == slow.intersection
+    assert count.overlap.intersection.tolist() == slow.intersection
     assert sum(counted) == len(labels)
 
 

@@ -37,9 +37,12 @@ def test_best_images_are_those_of_a_full_sort(
     rng = np.random.default_rng(seed)
     peaks = torch.from_numpy(rng.integers(0, 3, (images, units)).astype(np.float32))
     means = torch.from_numpy(rng.integers(0, 2, (images, units)).astype(np.float32))
-    best = BestImages(units, count)
-    for start in range(0, images, batch):
-        best.add(peaks[start : start + batch], means[start : start + batch], start)
+    best, others = BestImages(units, count), BestImages(units, count)
+    starts = list(range(0, images, batch))
+    for place in rng.permutation(len(starts)).tolist():
+        numbers = torch.arange(images)[starts[place] :][:batch]
+        (best if place % 2 else others).add(numbers, peaks[numbers], means[numbers])
+    best.merge(others)
     for unit in range(units):
         order = sorted(range(images), key=lambda i: (-peaks[i, unit], -means[i, unit], i))[:count]
         assert best.image[unit].tolist() == order

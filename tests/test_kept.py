@@ -23,7 +23,7 @@ def batch_of(rng: np.random.Generator, first: int, images: int, maps: int, cells
         PackedLabels.pack(random_labels(rng, CONCEPTS, 3), 3, *by_category(CONCEPTS)) for _ in range(images)
     ]
     return KeptBatch(
-        first,
+        list(range(first, first + images)),
         labels,
         torch.from_numpy(np.sort(rng.integers(0, images, maps)).astype(np.int32)),
         torch.from_numpy(rng.integers(0, 5, maps).astype(np.int32)),
@@ -35,7 +35,7 @@ def content(batch: KeptBatch) -> tuple[object, ...]:
     labels = [
         (one.present.tolist(), one.whole, one.categories, one.layers, one.packed) for one in batch.labels
     ]
-    return batch.first, labels, batch.image.tolist(), batch.unit.tolist(), batch.maps.tolist()
+    return batch.numbers, labels, batch.image.tolist(), batch.unit.tolist(), batch.maps.tolist()
 
 
 @settings(max_examples=50, deadline=None)
@@ -67,12 +67,12 @@ def test_what_may_matter_comes_back_in_order_under_any_budget(
 
 def test_above_drops_the_maps_that_nowhere_exceed_the_bound() -> None:
     maps = torch.tensor([[[1.0, 2.0]], [[2.0, 2.0]], [[-1.0, -3.0]]])
-    batch = KeptBatch(7, [], torch.tensor([0, 0, 1]).int(), torch.tensor([0, 1, 2]).int(), maps)
+    batch = KeptBatch([7, 9], [], torch.tensor([0, 0, 1]).int(), torch.tensor([0, 1, 2]).int(), maps)
     cut = batch.above(torch.tensor([1.5, 2.0, -2.0]))  # unit 1 only reaches its bound
     assert cut.unit.tolist() == [0, 2]
     assert cut.image.tolist() == [0, 1]
     assert cut.maps.tolist() == [[[1.0, 2.0]], [[-1.0, -3.0]]]
-    assert cut.first == 7
+    assert cut.numbers == [7, 9]
 
 
 def test_memory_stays_within_the_budget(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ def test_addresses(visit: Any, rows: pd.DataFrame) -> None:
     page.wait_for_timeout(100)
     assert shown(page) == ordered(rows)[120:180]
     page.evaluate("location.hash = 'predicted=99&verdict=odd&sort=x&page=no'")
-    page.wait_for_timeout(100)
+    page.locator(f".shot[data-row='{ordered(rows)[0]}']").wait_for(timeout=5000)
     assert shown(page) == ordered(rows)[:60]
     page.locator("#classes a").first.click()
     page.locator("#count:not(:text('400 of 400'))").wait_for(timeout=5000)

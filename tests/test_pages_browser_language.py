@@ -139,6 +139,7 @@ def test_a_word_can_be_linked_to(show: Any) -> None:
     page = show("caption", "#target-7")
     assert shown(page) == CHAIRS and [text.split()[0] for text in chosen(page)] == ["chairs"]
     page.locator("#words a").nth(2).click()
+    page.locator("svg.main[data-showing='target-3']").wait_for(timeout=5000)  # the browser tells of it later
     assert shown(page) == LAMP and page.locator(".question:visible").is_visible()
 
 
@@ -196,6 +197,7 @@ def test_without_a_script_everything_is_there(show: Any) -> None:
 def test_paper_shows_every_word(show: Any) -> None:
     page = show("caption", color_scheme="dark")
     word(page, 2).click()
+    page.mouse.move(2, 2)  # what lies under it may change with the layout
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

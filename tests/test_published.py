@@ -173,7 +173,7 @@ def test_several_files_and_a_published_checksum(caches: Path) -> None:
 
 
 def test_what_need_not_be_fetched_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("diorama-scenes", "diorama-captioner", "diorama-vqa"):
+    for name in ("diorama-scenes", "diorama-captioner", "diorama-vqa", "diorama-vqa-coattention"):
         assert run(["models", "fetch", name]) == 0
         assert capsys.readouterr().out == f"{name}: comes with the package, nothing to fetch\n"
     assert run(["models", "fetch", "my.nets:bird"]) == 0

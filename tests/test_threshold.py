@@ -162,3 +162,30 @@ def test_maps_of_some_units_are_as_good_as_all_values(seed: int, units: int, kee
             part.add(maps.transpose(0, 1).flatten(1))
     for index in range(min(keep, 12 * batches)):
         assert whole.at(index).tolist() == part.at(index).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), keep=st.integers(1, 12), parts=st.integers(1, 6))
+def test_what_others_have_seen_lets_a_part_leave_out_what_cannot_matter(
+    seed: int, keep: int, parts: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    whole, merged = TopValues(3, keep), TopValues(3, keep)
+    floors = [None]
+    for _ in range(parts):
+        floor = floors[rng.integers(len(floors))]  # shares begin with what was known at some time
+        part = TopValues(3, keep, floor=floor)
+        for _ in range(rng.integers(1, 4)):
+            maps = torch.from_numpy(rng.integers(-3, 9, (4, 3, 2)).astype(np.float32))
+            whole.add(maps.transpose(0, 1).flatten(1))
+            if part.bounded:
+                image, unit = (maps.amax(dim=2) > part.bound).nonzero(as_tuple=True)
+                part.add_maps(unit, maps[image, unit])
+            else:
+                part.add(maps.transpose(0, 1).flatten(1))
+        merged.merge(part)
+        floors.append(merged.bound if merged.bounded else None)
+        assert (merged.bound <= whole.at(0)).all()
+    count = whole._best.shape[1]
+    for index in range(count):
+        assert merged.at(index).tolist() == whole.at(index).tolist()

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from dissection.artifact import (
     MANIFEST,
@@ -27,7 +28,8 @@ from dissection.artifact import (
     write_json,
 )
 from neuro_explain.batch.decode import is_lost_worker
-from neuro_explain.batch.measure import Measured, class_alphas, measure, same_alpha
+from neuro_explain.batch.maker import Maker, Part
+from neuro_explain.batch.measure import class_alphas
 from neuro_explain.batch.parts import (
     REOPEN,
     RUN,
@@ -41,12 +43,12 @@ from neuro_explain.batch.parts import (
     write_sheet,
 )
 from neuro_explain.batch.plan import differences, names_fingerprint
-from neuro_explain.batch.source import Batch, Source
+from neuro_explain.batch.source import Files, Source
 from neuro_explain.inquiry import Inquiry
 from neuro_explain.model import Model
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from tqdm import tqdm
 
 KIND = "batch"
 UNITS, CLASS_ALPHA = "units.csv", "class_alpha.npy"
@@ -72,6 +74,21 @@ class BatchRun:
     right: int
 
 
+class Engine(Protocol):
+    """Who makes the parts of a run, if not this process."""
+
+    @property
+    def device(self) -> str:
+        """What the network runs on."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of a share."""
+
+    def make(self, maker: Maker, source: Files, parts: Sequence[int]) -> Iterator[tuple[int, Part]]:
+        """These parts, in any order."""
+
+
 class Job:
     """One run: what it needs, and its steps."""
 
@@ -84,26 +101,26 @@ class Job:
         options: dict[str, Any],
         workers: int,
         reopen: dict[str, Any] | None,
+        engine: Engine | None,
     ) -> None:
         from neuro_explain.batch.rows import Rows
 
-        self.model, self.source, self.folder, self.options = model, source, folder, options
-        self.workers = workers
+        self.source, self.folder, self.options = source, folder, options
+        self.workers, self.engine, self.reopen = workers, engine, reopen
         self.cut = source.cut
-        weights = next((p for p in model.net.parameters() if p.is_floating_point()), torch.empty(0))
-        self.device, self.precision = weights.device, weights.dtype
-        example = torch.zeros(1, 3, *model.preprocess.input_size).to(weights)
-        self.class_alpha = class_alphas(model.net, example, layer=model.layer, seed=options["seed"])
-        self.plan = self._plan(inquiry)
-        self.reopen = reopen
         self.names = inquiry.names
-        self.rows = Rows(
+        weights = next((p for p in model.net.parameters() if p.is_floating_point()), torch.empty(0))
+        example = torch.zeros(1, 3, *model.preprocess.input_size).to(weights)
+        class_alpha = class_alphas(model.net, example, layer=model.layer, seed=options["seed"])
+        rows = Rows(
             inquiry.names,
             top=options["top"],
             rank_by=options["rank_by"],
             named_only=options["named_only"],
-            alpha_varies=self.class_alpha is None,
+            alpha_varies=class_alpha is None,
         )
+        self.maker = Maker(model, rows, options["best"], options["thumbnails"], class_alpha)
+        self.plan = self._plan(inquiry)
 
     def run(self, progress: bool | None) -> BatchRun:
         """Makes what is not there yet."""
@@ -115,38 +132,63 @@ class Job:
         missing = [
             part
             for part in range(self.cut.parts)
-            if not is_whole(self.folder, part, len(self.cut.rows(part)), sheet=self.options["thumbnails"])
+            if not is_whole(
+                self.folder, part, len(self.cut.rows(part)), thumbnails=self.options["thumbnails"]
+            )
         ]
-        left = sum(len(self.cut.rows(part)) for part in missing)
         with tqdm(
             total=self.cut.count,
-            initial=self.cut.count - left,
+            initial=self.cut.count - self._images(missing),
             desc="explaining",
             unit="image",
             disable=None if progress is None else not progress,
             delay=1,
         ) as bar:
-            failures = 0
-            while missing:
-                before = len(missing)
-                try:
-                    for part, rows, sheet in self._parts(missing, bar.update):
-                        if self.options["thumbnails"]:
-                            write_sheet(self.folder, part, sheet)
-                        write_part(self.folder, part, rows)
-                        missing = missing[1:]
-                except RuntimeError as error:
-                    if not is_lost_worker(error):
-                        raise
-                    failures = failures + 1 if len(missing) == before else 0
-                    if failures == _ATTEMPTS:
-                        raise OSError(
-                            f"a process that reads images died {_ATTEMPTS} times at the same part "
-                            f"({str(error).splitlines()[0]}); what is done is kept: go on with --resume, perhaps with "
-                            "fewer workers"
-                        ) from error
-                    bar.n = self.cut.count - sum(len(self.cut.rows(part)) for part in missing)
+            if self.engine is None:
+                self._make_here(missing, bar)
+            else:
+                assert isinstance(self.source, Files)
+                for number, part in self.engine.make(self.maker, self.source, missing):
+                    self._write(number, part)
+                    bar.update(part.rows.num_rows)
         return self._finish()
+
+    def _make_here(self, missing: list[int], bar: tqdm[Any]) -> None:
+        """Makes parts in this process; images are read ahead across them."""
+        failures = 0
+        while missing:
+            read = self.source.batches(
+                missing,
+                thumbnails=self.options["thumbnails"],
+                workers=self.workers,
+                pin=self.maker.weights.is_cuda,
+            )
+            before = len(missing)
+            try:
+                with closing(read):
+                    while missing:
+                        batches = islice(read, len(self.cut.batches(missing[0])))
+                        self._write(missing[0], self.maker.make(batches, bar.update))
+                        missing = missing[1:]
+            except RuntimeError as error:
+                if not is_lost_worker(error):
+                    raise
+                failures = failures + 1 if len(missing) == before else 0
+                if failures == _ATTEMPTS:
+                    raise OSError(
+                        f"a process that reads images died {_ATTEMPTS} times at the same part "
+                        f"({str(error).splitlines()[0]}); what is done is kept: go on with --resume, perhaps with "
+                        "fewer workers"
+                    ) from error
+                bar.n = self.cut.count - self._images(missing)
+
+    def _images(self, parts: Sequence[int]) -> int:
+        return sum(len(self.cut.rows(part)) for part in parts)
+
+    def _write(self, number: int, part: Part) -> None:
+        if part.sheet is not None:
+            write_sheet(self.folder, number, part.sheet)
+        write_part(self.folder, number, part.rows)
 
     def _begin(self) -> None:
         """Writes the plan; or, in a folder that has one, sees to it that it is this one."""
@@ -164,56 +206,6 @@ class Job:
                 "resume it as it was, or choose another folder"
             )
 
-    def _parts(
-        self, missing: list[int], done: Callable[[int], object]
-    ) -> Iterator[tuple[int, pa.Table, list[NDArray[np.uint8]]]]:
-        """The rows and thumbnails of each missing part; images are read ahead across parts."""
-        import pyarrow as pa
-
-        read = self.source.batches(
-            missing,
-            thumbnails=self.options["thumbnails"],
-            workers=self.workers,
-            pin=self.device.type == "cuda",
-        )
-        for part in missing:
-            tables, sheet = [], []
-            for number, rows in self.cut.batches(part):
-                batch = next(read)
-                tables.append(self._explained(number, batch))
-                if self.options["thumbnails"]:
-                    sheet.append(batch.decoded.thumbnails)
-                done(len(rows))
-            yield part, pa.concat_tables(tables), sheet
-
-    def _explained(self, number: int, batch: Batch) -> pa.Table:
-        from neuro_explain.batch.rows import Images
-
-        decoded = batch.decoded
-        measured = measure(
-            self.model.net,
-            decoded.images.to(self.device, self.precision),
-            layer=self.model.layer,
-            labels=torch.from_numpy(batch.labels),
-            classes=self.options["best"],
-        )
-        errors = [
-            error or ("" if fine else f"{self.model.name} answers with NaN or infinity")
-            for error, fine in zip(decoded.errors, measured.finite.tolist(), strict=True)
-        ]
-        self._check_alpha(measured)
-        about = Images(batch.ids, number, batch.labels, decoded.sizes, errors, batch.metadata)
-        return self.rows.table(about, measured)
-
-    def _check_alpha(self, measured: Measured) -> None:
-        if self.class_alpha is not None and not same_alpha(
-            measured.alpha, self.class_alpha[measured.classes]
-        ):
-            raise ValueError(
-                f"{self.model.name}: alpha did not depend on the image in a trial, but does here; the alphas of "
-                "each image must be kept: begin anew with another seed"
-            )
-
     def _finish(self) -> BatchRun:
         """Writes what describes the run as a whole, its manifest last."""
         write_csv(
@@ -229,8 +221,8 @@ class Job:
                 for name in self.names
             ],
         )
-        if self.class_alpha is not None:
-            np.save(self.folder / CLASS_ALPHA, self.class_alpha.numpy(), allow_pickle=False)
+        if self.maker.class_alpha is not None:
+            np.save(self.folder / CLASS_ALPHA, self.maker.class_alpha.numpy(), allow_pickle=False)
         images, errors, labelled, right = self._count()
         found = read_run(self.folder, finished=False)
         files = [self.folder / name for name in (RUN, UNITS, CLASS_ALPHA)]
@@ -276,7 +268,8 @@ class Job:
         return images, errors, labelled, right
 
     def _plan(self, inquiry: Inquiry) -> dict[str, Any]:
-        model, inputs = self.model, self.source.describe()
+        model, inputs = self.maker.model, self.source.describe()
+        weights = self.maker.weights
         plain = describe_run(
             KIND,
             model=model.name,
@@ -298,12 +291,12 @@ class Job:
             "classes": list(model.classes),
             "units": model.units,
             "map": list(model.map_size),
-            "alpha_varies": self.class_alpha is None,
+            "alpha_varies": self.maker.class_alpha is None,
             "options": self.options,
             "machine": {
-                "device": str(self.device),
-                "precision": str(self.precision).removeprefix("torch."),
-                "threads": torch.get_num_threads(),
+                "device": str(weights.device) if self.engine is None else self.engine.device,
+                "precision": str(weights.dtype).removeprefix("torch."),
+                "threads": torch.get_num_threads() if self.engine is None else self.engine.threads,
                 "processor": platform.machine(),
             },
             "versions": plain["versions"],

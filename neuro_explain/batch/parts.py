@@ -7,6 +7,7 @@ is not finished.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -94,12 +95,10 @@ def write_part(folder: Path, number: int, rows: pa.Table) -> None:
     _whole(part_path(folder, number), write)
 
 
-def write_sheet(folder: Path, number: int, thumbnails: Sequence[NDArray[np.uint8]]) -> None:
-    """Writes a part's thumbnails as one picture, `COLUMNS` beside each other.
+def sheet(thumbnails: Sequence[NDArray[np.uint8]]) -> bytes:
+    """The thumbnails of a part as one WebP picture, `COLUMNS` beside each other.
 
     Args:
-        folder: of the run.
-        number: of the part.
         thumbnails: of its batches, uint8 `[B, 64, 64, 3]` each.
     """
     every = np.concatenate(list(thumbnails))
@@ -108,20 +107,23 @@ def write_sheet(folder: Path, number: int, thumbnails: Sequence[NDArray[np.uint8
     grid[: len(every)] = every
     grid = grid.reshape(lines, COLUMNS, THUMBNAIL, THUMBNAIL, 3).swapaxes(1, 2)
     picture = Image.fromarray(grid.reshape(lines * THUMBNAIL, COLUMNS * THUMBNAIL, 3))
-
-    def write(path: Path) -> None:
-        picture.save(path, "WEBP", quality=70, method=2)
-
-    _whole(sheet_path(folder, number), write)
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=70, method=2)
+    return buffer.getvalue()
 
 
-def is_whole(folder: Path, number: int, rows: int, *, sheet: bool) -> bool:
+def write_sheet(folder: Path, number: int, picture: bytes) -> None:
+    """Writes the picture of a part's thumbnails."""
+    _whole(sheet_path(folder, number), lambda path: path.write_bytes(picture))
+
+
+def is_whole(folder: Path, number: int, rows: int, *, thumbnails: bool) -> bool:
     """Whether a part is there with all its rows and, if there are to be any, its thumbnails."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = part_path(folder, number)
-    if not path.is_file() or (sheet and not sheet_path(folder, number).is_file()):
+    if not path.is_file() or (thumbnails and not sheet_path(folder, number).is_file()):
         return False
     try:
         return bool(pq.read_metadata(path).num_rows == rows)
@@ -134,7 +136,7 @@ def write_plan(folder: Path, plan: dict[str, Any]) -> None:
     _whole(folder / RUN, lambda path: write_json(path, plan))
 
 
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` make a file under another name; it gets its own once it is on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.writing")

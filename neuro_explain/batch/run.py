@@ -19,10 +19,11 @@ from torch.utils.data import DataLoader
 
 from dissection.artifact import ArtifactError, check_writable, is_artifact
 from neuro_explain.ablation import DRAWS
-from neuro_explain.batch.job import KIND, BatchRun, Job
+from neuro_explain.batch.job import KIND, BatchRun, Engine, Job
 from neuro_explain.batch.lock import LOCK, locked
 from neuro_explain.batch.parts import REOPEN, RUN, part_paths
 from neuro_explain.batch.source import Files, Loader, Source
+from neuro_explain.cluster import Cluster
 from neuro_explain.evidence import RankBy
 from neuro_explain.inputs import Inputs, open_inputs
 from neuro_explain.inquiry import NamesSource, open_inquiry
@@ -45,6 +46,7 @@ def explain_batch(
     resume: bool = False,
     seed: int = 0,
     reopen: dict[str, Any] | None = None,
+    cluster: Cluster | None = None,
     progress: bool | None = None,
 ) -> BatchRun:
     """Explains every image of a set, into a folder of Parquet files.
@@ -66,6 +68,8 @@ def explain_batch(
         seed: of the noise on which it is tried whether alpha depends on the image.
         reopen: how model, names and images can be opened again on this machine, for `report --image`; it stays out
             of what is passed on.
+        cluster: machines that make the parts, in place of this process; they must find the files under the same
+            paths. This process writes.
         progress: show a bar; None: only on a terminal.
 
     Returns:
@@ -93,11 +97,18 @@ def explain_batch(
         inputs = open_inputs(inputs, classes=model.classes)
     source: Source
     if isinstance(inputs, DataLoader):
+        if cluster is not None:
+            raise ValueError("inputs: expected files where a cluster explains them, got a DataLoader")
         source, thumbnails = Loader(inputs, len(model.classes)), False
     else:
         source = Files(inputs, model.preprocess, batch_size)
     if source.cut.count == 0:
         raise ValueError("inputs: expected at least one image, got none")
+    engine: Engine | None = None
+    if cluster is not None:
+        from neuro_explain.cluster.batch import Makers
+
+        engine = Makers(cluster, workers)
     folder = Path(out)
     if not resume or not (folder / RUN).is_file():
         _check_new(folder)
@@ -112,7 +123,7 @@ def explain_batch(
             "thumbnails": thumbnails,
             "seed": seed,
         }
-        return Job(model, source, inquiry, folder, options, workers, reopen).run(progress)
+        return Job(model, source, inquiry, folder, options, workers, reopen, engine).run(progress)
 
 
 def _check_new(folder: Path) -> None:

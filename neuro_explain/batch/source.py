@@ -9,7 +9,7 @@ order every time; what is done already is read and passed over when a run is res
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,16 +30,45 @@ class Batch:
     """B images of a run.
 
     Attributes:
+        number: of the batch.
         decoded: the images, and which of them could not be read.
         ids: what they are called.
         labels: int64 `[B]`, −1 for none.
         metadata: what else is known of them, by column.
     """
 
+    number: int
     decoded: Decoded
     ids: Sequence[str]
     labels: NDArray[np.int64]
     metadata: Mapping[str, Sequence[str | None]]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is known of a batch of images in files before they are read.
+
+    Attributes:
+        number: of the batch.
+        paths: of the files.
+        ids, labels, metadata: see `Batch`.
+    """
+
+    number: int
+    paths: list[str]
+    ids: Sequence[str]
+    labels: NDArray[np.int64]
+    metadata: Mapping[str, Sequence[str | None]]
+
+
+def read_listed(
+    listed: Sequence[Listed], preprocess: Preprocess, *, thumbnails: bool, workers: int, pin: bool
+) -> Generator[Batch, None, None]:
+    """Reads batches, ahead of what is asked for; see `decode.batches`."""
+    paths = [one.paths for one in listed]
+    read = batches(paths, preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
+    for one, decoded in zip(listed, read, strict=True):
+        yield Batch(one.number, decoded, one.ids, one.labels, one.metadata)
 
 
 class Source(Protocol):
@@ -50,7 +79,9 @@ class Source(Protocol):
     def describe(self) -> dict[str, Any]:
         """What must be the same when a run is resumed."""
 
-    def batches(self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool) -> Iterator[Batch]:
+    def batches(
+        self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool
+    ) -> Generator[Batch, None, None]:
         """The batches of these parts, in order; the parts ascend."""
 
 
@@ -78,15 +109,25 @@ class Files:
             "metadata": metadata,
         }
 
-    def batches(self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool) -> Iterator[Batch]:
+    def batches(
+        self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool
+    ) -> Generator[Batch, None, None]:
         """See `Source`; images are read ahead across parts."""
-        wanted = [rows for part in parts for _, rows in self.cut.batches(part)]
-        paths = [[str(self.inputs.paths[i]) for i in rows] for rows in wanted]
-        read = batches(paths, self.preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
-        for rows, decoded in zip(wanted, read, strict=True):
-            yield Batch(
-                decoded, self.inputs.ids[rows.start : rows.stop], self._labels(rows), self._metadata(rows)
+        listed = [one for part in parts for one in self.listed(part)]
+        return read_listed(listed, self.preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
+
+    def listed(self, part: int) -> list[Listed]:
+        """The batches of a part."""
+        return [
+            Listed(
+                number,
+                [str(self.inputs.paths[i]) for i in rows],
+                self.inputs.ids[rows.start : rows.stop],
+                self._labels(rows),
+                self._metadata(rows),
             )
+            for number, rows in self.cut.batches(part)
+        ]
 
     def _labels(self, rows: range) -> NDArray[np.int64]:
         if self.inputs.labels is None:
@@ -138,14 +179,29 @@ class Loader:
             "metadata": [],
         }
 
-    def batches(self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool) -> Iterator[Batch]:
+    def batches(
+        self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool
+    ) -> Generator[Batch, None, None]:
         """See `Source`; the loader's own workers read, and there are no photographs to make thumbnails of."""
-        wanted = {number for part in parts for number, _ in self.cut.batches(part)}
+        wanted = {number: len(rows) for part in parts for number, rows in self.cut.batches(part)}
         for number, given in enumerate(self.loader):
-            if number in wanted:
-                yield self._batch(number * self.cut.batch, given)
+            if number not in wanted:
+                continue
+            batch = self._batch(number, given)
+            if len(batch.ids) != wanted[number]:
+                raise ValueError(
+                    f"inputs: the DataLoader gave {len(batch.ids)} images in batch {number}, expected "
+                    f"{wanted[number]} of its data set's {self.cut.count}; every batch but the last must be full"
+                )
+            yield batch
+            del wanted[number]
+        if wanted:
+            raise ValueError(
+                f"inputs: the DataLoader ended before batch {min(wanted)}; its data set says that it has "
+                f"{self.cut.count} images; what is done is kept"
+            )
 
-    def _batch(self, first: int, given: Any) -> Batch:
+    def _batch(self, number: int, given: Any) -> Batch:
         images, labels, ids = (
             (*given, None, None)[:3] if isinstance(given, (tuple, list)) else (given, None, None)
         )
@@ -155,6 +211,7 @@ class Loader:
                 f"inputs: expected the DataLoader to give images [B, 3, h, w], alone or with labels and ids; got {got}"
             )
         count = len(images)
+        first = number * self.cut.batch
         named = (
             [str(one) for one in ids] if ids is not None else [f"{first + row:09d}" for row in range(count)]
         )
@@ -168,7 +225,7 @@ class Loader:
             )
         blank = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
         sizes = np.full((count, 2), [images.shape[3], images.shape[2]], np.int32)
-        return Batch(Decoded(images, sizes, blank, [""] * count), named, known, {})
+        return Batch(number, Decoded(images, sizes, blank, [""] * count), named, known, {})
 
 
 def _texts(column: Any) -> list[str | None]:

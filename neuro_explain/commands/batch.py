@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from neuro_explain.commands.options import model_options, open_model, print_json
+from neuro_explain.commands.options import cluster_of, cluster_options, model_options, open_model, print_json
 from neuro_explain.config import config_option
 
 
@@ -35,6 +35,7 @@ from neuro_explain.config import config_option
 @click.option("--batch-size", default=32, help="Images per forward pass.")
 @click.option("--workers", default=2, help="Processes that read images.")
 @click.option("--thumbnails/--no-thumbnails", default=True, help="Keep a small picture of each image.")
+@cluster_options
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
@@ -61,6 +62,7 @@ def batch(
     from neuro_explain.inputs import open_inputs
     from neuro_explain.report import write_report
 
+    cluster, options = cluster_of(**options)
     opened = {
         "model": model,
         "weights": weights,
@@ -78,6 +80,7 @@ def batch(
         names_source,
         out,
         reopen={**opened, "names": str(names_source), "images": str(inputs.folder)},
+        cluster=cluster,
         **options,
     )
     page = write_report(run.folder)

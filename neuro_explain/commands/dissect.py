@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from neuro_explain.commands.options import model_options, open_tower, print_json
+from neuro_explain.commands.options import cluster_of, cluster_options, model_options, open_tower, print_json
 from neuro_explain.config import config_option
 
 
@@ -32,6 +32,7 @@ from neuro_explain.config import config_option
 @click.option(
     "--memory", default=1024, help="MiB of maps and labels in memory; more goes to disk, beside --out."
 )
+@cluster_options
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
 def dissect(
@@ -46,7 +47,7 @@ def dissect(
     workers: int,
     memory: int,
     as_json: bool,
-    **model: Any,
+    **others: Any,
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
     from dissection.artifact import check_writable
@@ -55,6 +56,7 @@ def dissect(
     from neuro_explain.report import write_report
     from neuro_explain.runs import command_line
 
+    cluster, model = cluster_of(**others)
     check_writable(out, kind="dissection", overwrite=overwrite)
     opened = open_concepts(list(specs))
     loaded = open_tower(**model)
@@ -70,6 +72,7 @@ def dissect(
         workers=workers,
         memory=memory << 20,
         scratch=out.absolute().parent,
+        cluster=cluster,
     )
     names.save(out, overwrite=overwrite, command=command_line(sys.argv[1:]))
     page = write_report(out)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from neuro_explain.cluster import Cluster
     from neuro_explain.model import Model
     from neuro_explain.tower import Tower
 
@@ -37,6 +38,33 @@ def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
     ]
     return with_options(options)(function)
+
+
+def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say which machines share the work; `cluster_of` takes their values."""
+    options = [
+        click.option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Share the work over a Ray cluster: auto, HOST:PORT, or local.",
+        ),
+        click.option(
+            "--cpus-per-share", default=1, help="With --cluster: processors of a share of the work."
+        ),
+        click.option("--gpus-per-share", default=0.0, help="With --cluster: accelerators of a share."),
+    ]
+    return with_options(options)(function)
+
+
+def cluster_of(
+    cluster: str | None, cpus_per_share: int, gpus_per_share: float, **others: Any
+) -> tuple[Cluster | None, dict[str, Any]]:
+    """The cluster that the options name, None without one; and the other options."""
+    if cluster is None:
+        return None, others
+    from neuro_explain.cluster import Cluster
+
+    return Cluster(cluster, cpus=cpus_per_share, gpus=gpus_per_share), others
 
 
 def with_options(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

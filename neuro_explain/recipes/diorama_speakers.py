@@ -18,7 +18,7 @@ from neuro_explain.recipes import RANDOM, ModelEntry, reproducible, untrained
 from neuro_explain.vqa import QuestionAnswerer
 
 CAPTIONERS = ("diorama-captioner",)
-ANSWERERS = ("diorama-vqa",)
+ANSWERERS = ("diorama-vqa", "diorama-vqa-coattention")
 _FOLDER = Path(__file__).resolve().parent.parent / "diorama" / "weights"
 _LICENCE = "Apache-2.0"
 

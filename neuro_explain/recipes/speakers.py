@@ -85,7 +85,7 @@ def load_answerer(
     """A network that answers questions, by name, in eval mode.
 
     Args:
-        name: `diorama-vqa`, `hf:NAME-OR-FOLDER`, or `package.module:callable`.
+        name: `diorama-vqa`, `diorama-vqa-coattention`, `hf:NAME-OR-FOLDER`, or `package.module:callable`.
         weights: a file of weights in place of its own, or `"random"`.
         device: where the network goes.
         download: whether missing weights may be fetched.

@@ -1,0 +1,214 @@
+"""What is known of all images together, and what is counted on each of them; parts of both add up, in any order.
+
+    survey.add(numbers, activations, labels)      # while the network runs: which maps may matter?
+    threshold = survey.threshold()                # T_k, once all images were seen
+    count = Count(best, concepts, size, threshold)
+    count.add(batch)                              # on the maps that were kept
+
+Counts are integers and the largest values a set, so an image set can be cut into shares that other processes take, and
+what they found is merged into what one process would have found, to the last integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from dissection.concepts import Concept
+from dissection.exemplars import BestImages, Exemplar
+from dissection.kept import KeptBatch
+from dissection.overlap import Overlap, PackedLabels
+from dissection.threshold import TopValues, threshold_index
+
+QUANTILE = 0.005
+LABEL_SIZE = 112
+
+
+class Survey:
+    """What all images together say of each unit: its largest values, its peak, the images where it fires most.
+
+    Args:
+        units, map_size: U and (h, w) of the layer.
+        images: at most so many images will be added, here and in all parts.
+        quantile: q.
+        exemplars: E.
+        floor: `[U]`, what other parts have shown T_k not to lie below; no value at or below it is kept.
+        device: where activations come from.
+
+    Attributes:
+        images: how many were added.
+        peak: `[U]`, the largest values.
+        best: the images where each unit fires most.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        map_size: tuple[int, int],
+        images: int,
+        *,
+        quantile: float = QUANTILE,
+        exemplars: int = 4,
+        floor: Tensor | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.quantile, self.map_size, self.device = quantile, map_size, device
+        self.cells = map_size[0] * map_size[1]
+        self.images, self._images = 0, images
+        self.peak = torch.full((units,), -torch.inf, dtype=torch.float32)
+        self.best = BestImages(units, exemplars)
+        # With fewer images than announced the index is smaller, and still among the values kept.
+        self._top = TopValues(
+            units, threshold_index(quantile, images * self.cells) + 1, floor=floor, device=device
+        )
+
+    @property
+    def bound(self) -> Tensor:
+        """`[U]`, on the CPU: T_k lies nowhere below it."""
+        return self._top.bound.cpu()
+
+    @property
+    def floor(self) -> Tensor | None:
+        """`[U]`, on the CPU: what a part that begins now may leave out; None while that is nothing."""
+        return self.bound if self._top.bounded else None
+
+    def on(self, device: torch.device | str) -> Survey:
+        """The same elsewhere."""
+        there = Survey(
+            len(self.peak),
+            self.map_size,
+            self._images,
+            quantile=self.quantile,
+            exemplars=self.best.count,
+            floor=self.floor,
+            device=device,
+        )
+        there.merge(self)
+        return there
+
+    def add(self, numbers: Sequence[int], activations: Tensor, labels: list[PackedLabels]) -> KeptBatch:
+        """Takes in a batch, and gives back what may matter of it.
+
+        Args:
+            numbers: of its N images, ascending.
+            activations: `[N, U, h, w]`, finite.
+            labels: of each image.
+        """
+        expected = (len(labels), len(self.peak), *self.map_size)
+        if tuple(activations.shape) != expected:
+            raise ValueError(
+                f"expected activations of shape {list(expected)} like those of the first images, got "
+                f"{list(activations.shape)}; every image must reach the network in the same size"
+            )
+        activations = activations.float()
+        peaks = activations.flatten(2).amax(dim=2)
+        image, unit = (peaks > self._top.bound).nonzero(as_tuple=True)
+        maps = activations[image, unit]
+        if self._top.bounded:
+            self._top.add_maps(unit, maps.flatten(1))
+        else:
+            self._top.add(activations.transpose(0, 1).flatten(1))
+        self.best.add(torch.tensor(list(numbers)), peaks, activations.mean(dim=(2, 3)))
+        self.peak = torch.maximum(self.peak, peaks.amax(dim=0).cpu())
+        self.images += len(labels)
+        batch = KeptBatch(list(numbers), labels, image.int().cpu(), unit.int().cpu(), maps.cpu())
+        return batch.above(self.bound)
+
+    def merge(self, other: Survey) -> None:
+        """Takes in what another part of the same image set has shown."""
+        if other.map_size != self.map_size or len(other.peak) != len(self.peak):
+            raise ValueError(
+                f"expected a part with {len(self.peak)} units of {self.map_size}, got {len(other.peak)} of "
+                f"{other.map_size}"
+            )
+        self._top.merge(other._top)
+        self.best.merge(other.best)
+        self.peak = torch.maximum(self.peak, other.peak)
+        self.images += other.images
+
+    def threshold(self) -> Tensor:
+        """T_k `[U]`, on the CPU."""
+        return self._top.at(threshold_index(self.quantile, self.images * self.cells)).cpu()
+
+
+class Count:
+    """What is counted with known thresholds, and the maps of the images that are shown.
+
+    Args:
+        best: the images where each unit fires most, of all images.
+        concepts: by number.
+        label_size: S.
+        threshold: T_k `[U]`, on the CPU.
+        device: where the counting runs.
+
+    Attributes:
+        overlap: the integers.
+        maps: map minus T_k of (unit, image), for the exemplars.
+    """
+
+    def __init__(
+        self,
+        best: BestImages,
+        concepts: Sequence[Concept],
+        label_size: int,
+        threshold: Tensor,
+        *,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        units = len(threshold)
+        self.overlap = Overlap(units, concepts, label_size, device=device)
+        self.maps: dict[tuple[int, int], Tensor] = {}
+        self._threshold, self._on_device = threshold, threshold.to(device)
+        keys = best.image * units + torch.arange(units)[:, None]
+        self._best = keys[best.peak > threshold[:, None]]
+
+    def add(self, batch: KeptBatch) -> None:
+        """Counts the images of a batch."""
+        batch = batch.above(self._threshold)
+        counts = torch.bincount(batch.image, minlength=len(batch.labels)).tolist()
+        units = torch.split(batch.unit.long().to(self._on_device.device), counts)
+        maps = torch.split(batch.maps.to(self._on_device.device), counts)
+        for number, labels in enumerate(batch.labels):
+            self.overlap.add(labels, units[number], maps[number], self._on_device)
+        of = torch.tensor(batch.numbers)[batch.image.long()]
+        keys = of * len(self._threshold) + batch.unit
+        for row in torch.isin(keys, self._best).nonzero().flatten().tolist():
+            unit = int(batch.unit[row])
+            self.maps[unit, int(of[row])] = batch.maps[row] - self._threshold[unit]
+
+    def merge(self, other: Count) -> None:
+        """Adds what was counted on other images."""
+        self.overlap.merge(other.overlap)
+        self.maps.update(other.maps)
+
+
+def count_all(
+    best: BestImages,
+    kept: Iterable[KeptBatch],
+    concepts: Sequence[Concept],
+    label_size: int,
+    threshold: Tensor,
+    *,
+    device: torch.device | str = "cpu",
+    done: Callable[[int], object] = lambda _count: None,
+) -> Count:
+    """Counts what was kept; `done` is called with the number of images just counted."""
+    count = Count(best, concepts, label_size, threshold, device=device)
+    for batch in kept:
+        count.add(batch)
+        done(len(batch.labels))
+    return count
+
+
+def shown(survey: Survey, count: Count) -> tuple[list[Exemplar], list[Tensor]]:
+    """The exemplars, unit by unit, and their maps minus T_k."""
+    chosen, maps = [], []
+    for unit, row in enumerate(survey.best.image.tolist()):
+        keys = [(unit, image) for image in row if (unit, image) in count.maps]
+        for rank, key in enumerate(keys):
+            peak = float(survey.best.peak[unit, row.index(key[1])])
+            chosen.append(Exemplar(unit, rank, key[1], peak))
+            maps.append(count.maps[key])
+    return chosen, maps

@@ -1,0 +1,168 @@
+"""What is dissected, and how: all that a process needs to take a share in it.
+
+for survey, batch in work.survey(range(len(work.dataset))):
+    ...                     # what the images together say so far, and what may matter of these
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from dissection.concepts import ConceptDataset
+from dissection.kept import KeptBatch
+from dissection.overlap import PackedLabels, by_category
+from dissection.recording import evaluating, record
+from dissection.tally import Survey
+
+_Read: TypeAlias = "tuple[int, Tensor, PackedLabels] | None"
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A layer to dissect.
+
+    Attributes:
+        net, layer, preprocess, dataset, quantile, label_size, exemplars, batch_size, workers: see `dissect`.
+    """
+
+    net: nn.Module
+    layer: str
+    preprocess: Callable[[Image.Image], Tensor]
+    dataset: ConceptDataset
+    quantile: float
+    label_size: int
+    exemplars: int
+    batch_size: int
+    workers: int
+
+    @cached_property
+    def _categories(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        return by_category(self.dataset.concepts)
+
+    def pack(self, index: int) -> PackedLabels | None:
+        """The labels of an image; None if it has none.
+
+        Raises:
+            ValueError: labels that are none; the message names the image.
+        """
+        labels = self.dataset.labels(index, self.label_size)
+        if labels.empty:
+            return None
+        try:
+            return PackedLabels.pack(labels, self.label_size, *self._categories)
+        except ValueError as error:
+            raise ValueError(f"{self.dataset.image_id(index)}: {error}") from error
+
+    def survey(
+        self,
+        numbers: Iterable[int],
+        *,
+        pack: Callable[[int], PackedLabels | None] | None = None,
+        floor: Tensor | None = None,
+        done: Callable[[int], object] = lambda _count: None,
+    ) -> Iterator[tuple[Survey, KeptBatch]]:
+        """Runs the network over images; after each batch, what they say so far, and what may matter of the batch.
+
+        Args:
+            numbers: of the images, ascending; batches are made of those that have labels.
+            pack: gives the labels of an image, in place of the data set.
+            floor: see `Survey`.
+            done: called with the number of images just looked at.
+
+        Raises:
+            ValueError: no such layer, maps of another shape, a value that is not finite.
+        """
+        # Images go where the network's weights are, in their precision.
+        weights = next((p for p in self.net.parameters() if p.is_floating_point()), torch.empty(0))
+        survey: Survey | None = None
+        with evaluating(self.net) as net:
+            for indices, images, labels, looked_at in self._batches(numbers, pack or self.pack):
+                activations = self._activations(net, images.to(weights))
+                self._check_finite(activations, indices)
+                if survey is None:
+                    survey = Survey(
+                        activations.shape[1],
+                        (activations.shape[2], activations.shape[3]),
+                        len(self.dataset),
+                        quantile=self.quantile,
+                        exemplars=self.exemplars,
+                        floor=floor,
+                        device=activations.device,
+                    )
+                yield survey, survey.add(indices, activations, labels)
+                done(looked_at)
+
+    def _batches(
+        self, numbers: Iterable[int], pack: Callable[[int], PackedLabels | None]
+    ) -> Iterator[tuple[list[int], Tensor, list[PackedLabels], int]]:
+        """(numbers, images [N, 3, H, W], labels, how many were looked at) with images read ahead in threads.
+
+        At most 2 · batch_size images are being prepared or waiting at any time.
+        """
+
+        def prepare(index: int) -> _Read:
+            labels = pack(index)
+            return None if labels is None else (index, self.preprocess(self.dataset.image(index)), labels)
+
+        waiting: deque[Future[_Read]] = deque()
+        ready: list[tuple[int, Tensor, PackedLabels]] = []
+        looked_at = 0
+        todo = iter(numbers)
+        with ThreadPoolExecutor(self.workers) as pool:
+
+            def read_ahead() -> None:
+                room = 2 * self.batch_size - len(waiting) - len(ready)
+                waiting.extend(pool.submit(prepare, i) for i in islice(todo, room))
+
+            try:
+                read_ahead()
+                while waiting:
+                    one = waiting.popleft().result()
+                    looked_at += 1
+                    if one is not None:
+                        ready.append(one)
+                    if len(ready) == self.batch_size or (ready and not waiting):
+                        indices, images, labels = (list(part) for part in zip(*ready, strict=True))
+                        stacked = torch.stack(images)
+                        ready.clear()
+                        del images  # the batch is a copy
+                        read_ahead()
+                        yield indices, stacked, labels, looked_at
+                        looked_at = 0
+                    read_ahead()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _activations(self, net: nn.Module, images: Tensor) -> Tensor:
+        with torch.no_grad(), record(net, self.layer) as seen:
+            net(images)
+        shape = list(seen.output.shape)
+        if len(shape) != 4 or shape[0] != len(images) or 0 in shape:
+            raise ValueError(
+                f"layer {self.layer!r} puts out {shape} for {len(images)} images, expected maps [N, U, h, w], one "
+                "per image and unit; choose a spatial layer"
+            )
+        return seen.output
+
+    def _check_finite(self, activations: Tensor, indices: list[int]) -> None:
+        # The sum is not finite exactly if one of the values is not (or it overflows, which is no better).
+        bad = ~activations.flatten(1).float().sum(dim=1).isfinite()
+        if bool(bad.any()):
+            name = self.dataset.image_id(indices[int(bad.nonzero()[0])])
+            raise ValueError(
+                f"layer {self.layer!r} puts out NaN or infinity on {name}; "
+                "check the network's weights and its preprocessing"
+            )

@@ -1,0 +1,63 @@
+"""The parts of a batch run, made on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from neuro_explain.batch.decode import LostWorkerError, is_lost_worker
+from neuro_explain.batch.maker import Maker, Part
+from neuro_explain.batch.source import Files, Listed, read_listed
+from neuro_explain.cluster import Cluster
+from neuro_explain.cluster.pool import held, joined
+
+
+class Makers:
+    """Makes parts on a cluster.
+
+    Args:
+        cluster: which.
+        workers: processes that read images, for each share.
+    """
+
+    def __init__(self, cluster: Cluster, workers: int) -> None:
+        self.cluster, self.workers = cluster, workers
+
+    @property
+    def device(self) -> str:
+        """What the network runs on."""
+        return self.cluster.device
+
+    @property
+    def threads(self) -> int:
+        """Threads of a share."""
+        return self.cluster.cpus
+
+    def make(self, maker: Maker, source: Files, parts: Sequence[int]) -> Iterator[tuple[int, Part]]:
+        """These parts, as they are done."""
+        maker.net.to("cpu")
+        with joined(self.cluster) as pool:
+            box = pool.hold(maker)
+            shares = (
+                (part, (box, source.listed(part), self.workers, self.cluster.cpus, self.cluster.device))
+                for part in parts
+            )
+            for number, (part,) in pool.each(_make, shares, again=(LostWorkerError,)):
+                yield number, pool.get(part)
+
+
+def _make(box: list[Any], listed: list[Listed], workers: int, cpus: int, device: str) -> Part:
+    maker: Maker = held(box, cpus, device)
+    batches = read_listed(
+        listed,
+        maker.model.preprocess,
+        thumbnails=maker.thumbnails,
+        workers=workers,
+        pin=device != "cpu",
+    )
+    try:
+        return maker.make(batches)
+    except RuntimeError as error:
+        if is_lost_worker(error):
+            raise LostWorkerError(str(error)) from error
+        raise

@@ -1,0 +1,179 @@
+"""Shares of work on a Ray cluster: a few at a time, done again if they are lost, handed over as they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import torch
+
+from neuro_explain.cluster import Cluster
+
+ATTEMPTS = 8
+"""At one share, when processes or machines are lost."""
+_PER_SLOT = 2  # shares that wait or run for each that the cluster has room for, so that nobody waits for work
+
+
+class Pool:
+    """A cluster that was joined.
+
+    Args:
+        cluster: which, and how much of it a share takes.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._ray = _ray()
+        if self._slots() < 1:
+            has = self._ray.cluster_resources()
+            raise ValueError(
+                f"cluster: a share needs {cluster.cpus} processors and {cluster.gpus:g} accelerators, the cluster has "
+                f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
+            )
+
+    def hold(self, thing: object) -> list[Any]:
+        """Hands a thing to the cluster once; each process that works on shares of it opens it once, by `held`."""
+        return [self._ray.put(thing)]  # in a list, so that Ray does not open it anew for each share
+
+    def get(self, reference: Any) -> Any:
+        """What a share gave.
+
+        Raises:
+            Exception: whatever went wrong in it, as it was raised there.
+            OSError: it was lost with its process too often.
+        """
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, Exception) and not isinstance(cause, self._ray.exceptions.RayError):
+                raise cause from None
+            raise OSError(f"the cluster failed at a share of the work: {_first_line(error)}") from error
+        except self._ray.exceptions.RayError as error:
+            raise OSError(
+                f"the cluster lost a share of the work {ATTEMPTS} times ({_first_line(error)})"
+            ) from error
+
+    def each(
+        self,
+        function: Callable[..., Any],
+        shares: Iterable[tuple[int, tuple[Any, ...]]],
+        *,
+        gives: int = 1,
+        again: tuple[type[Exception], ...] = (),
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """Does shares of work on the cluster.
+
+        Args:
+            function: does one; of a module that the cluster's machines have, too.
+            shares: number and arguments of each; taken as there is room for them.
+            gives: how many things a share gives.
+            again: what may go wrong by chance, so that the share is done again.
+
+        Yields:
+            The number of a share and references to what it gave, as they are done; `get` opens them.
+        """
+        task = self._ray.remote(function).options(
+            num_cpus=self.cluster.cpus,
+            num_gpus=self.cluster.gpus,
+            max_retries=ATTEMPTS - 1,
+            retry_exceptions=list(again),
+            num_returns=gives,
+        )
+        running: dict[Any, tuple[int, list[Any]]] = {}
+        todo = iter(shares)
+        try:
+            while True:
+                room = _PER_SLOT * max(1, self._slots()) - len(running)
+                for number, arguments in islice(todo, max(0, room)):
+                    given = task.remote(*arguments)
+                    references = [given] if gives == 1 else list(given)
+                    running[references[0]] = (number, references)
+                if not running:
+                    return
+                (ready,), _ = self._ray.wait(list(running), num_returns=1)
+                yield running.pop(ready)
+        finally:
+            for reference in running:
+                self._ray.cancel(reference)
+
+    def _slots(self) -> int:
+        """How many shares the cluster has room for, at present."""
+        has = self._ray.cluster_resources()
+        slots = has.get("CPU", 0) / self.cluster.cpus
+        if self.cluster.gpus:
+            slots = min(slots, has.get("GPU", 0) / self.cluster.gpus)
+        return int(slots)
+
+
+@contextmanager
+def joined(cluster: Cluster) -> Iterator[Pool]:
+    """Joins a cluster and leaves it at the end; one that this process belongs to already is left alone.
+
+    Raises:
+        ModuleNotFoundError: Ray is not installed.
+        ConnectionError: there is no such cluster.
+        ValueError: it has no room for a share.
+    """
+    ray = _ray()
+    ours = not ray.is_initialized()
+    if ours:
+        # what runs here is told to nobody
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        address = None if cluster.address == "local" else cluster.address
+        options = {"include_dashboard": False} if address is None else {}
+        try:
+            ray.init(address=address or "local", log_to_driver=False, logging_level="warning", **options)
+        except ConnectionError as error:
+            raise ConnectionError(
+                f"cluster: there is none at {cluster.address!r}; begin one with `ray start --head`, or give the "
+                "HOST:PORT of its head, or local"
+            ) from error
+    try:
+        yield Pool(cluster)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def held(box: list[Any], cpus: int, device: str) -> Any:
+    """In a process of the cluster: the thing that was handed over with `Pool.hold`, its `net` on the device.
+
+    Args:
+        box: what `Pool.hold` gave.
+        cpus: threads.
+        device: where the network belongs.
+    """
+    torch.set_num_threads(cpus)
+    (reference,) = box
+    key = reference.hex()
+    if key not in _opened:
+        _opened.clear()
+        thing = _ray().get(reference)
+        thing.net.to(device)
+        _opened[key] = thing
+    return _opened[key]
+
+
+_opened: dict[str, Any] = {}
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.exceptions
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ModuleNotFoundError(
+            'Ray is not installed: pip install "neuro-explain[ray]"', name="ray"
+        ) from error
+    return ray
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
