@@ -7,9 +7,17 @@ many times the arithmetic done in them, so the same pages serve all images.
 from __future__ import annotations
 
 import math
+import threading
 
 import torch
 from torch import Tensor
+
+
+class PerThread(threading.local):
+    """What each thread keeps for itself, as attributes; handed to another process, it is empty."""
+
+    def __reduce__(self) -> tuple[type[PerThread], tuple[()]]:
+        return PerThread, ()
 
 
 class Scratch:

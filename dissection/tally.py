@@ -82,7 +82,7 @@ class Survey:
             self._images,
             quantile=self.quantile,
             exemplars=self.best.count,
-            floor=self.floor,
+            floor=self._top.floor,
             device=device,
         )
         there.merge(self)

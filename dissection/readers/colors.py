@@ -8,7 +8,6 @@ that carry the category "color" already (Broden's) keep their own labels.
 from __future__ import annotations
 
 import hashlib
-import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from PIL import Image
 
 from dissection.concepts import Concept, ConceptDataset, Labels
 from dissection.images import squash
+from dissection.scratch import PerThread
 
 CATEGORY = "color"
 NAMES = ("black", "blue", "brown", "grey", "green", "orange", "pink", "purple", "red", "white", "yellow")
@@ -56,7 +56,7 @@ class WithColors:
         place = {concept: number for number, concept in enumerate(self._concepts)}
         self._numbers = np.array([place[color] for color in colors], dtype=np.int32)
         # Whoever asks for an image's labels asks for the image next, in the same thread: decode it once.
-        self._last = threading.local()
+        self._last = PerThread()
 
     @property
     def concepts(self) -> tuple[Concept, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,8 +38,18 @@ class Pool:
             )
 
     def hold(self, thing: object) -> list[Any]:
-        """Hands a thing to the cluster once; each process that works on shares of it opens it once, by `held`."""
-        return [self._ray.put(thing)]  # in a list, so that Ray does not open it anew for each share
+        """Hands a thing to the cluster once; each process that works on shares of it opens it once, by `held`.
+
+        Raises:
+            ValueError: it cannot be pickled.
+        """
+        try:
+            return [self._ray.put(thing)]  # in a list, so that Ray does not open it anew for each share
+        except TypeError as error:
+            raise ValueError(
+                f"cluster: the network or the data set cannot be handed to other processes "
+                f"({error.__cause__ or error}); they must be picklable"
+            ) from error
 
     def get(self, reference: Any) -> Any:
         """What a share gave.
@@ -51,10 +64,14 @@ class Pool:
             cause = error.cause
             if isinstance(cause, Exception) and not isinstance(cause, self._ray.exceptions.RayError):
                 raise cause from None
-            raise OSError(f"the cluster failed at a share of the work: {_first_line(error)}") from error
+            raise OSError(
+                f"the cluster failed at a share of the work ({_last_line(error)}); its machines need the same "
+                "packages, code and files as this one"
+            ) from error
         except self._ray.exceptions.RayError as error:
             raise OSError(
-                f"the cluster lost a share of the work {ATTEMPTS} times ({_first_line(error)})"
+                f"the cluster lost a share of the work {ATTEMPTS} times ({_last_line(error)}); what is done is kept "
+                "where the work can be resumed"
             ) from error
 
     def each(
@@ -125,18 +142,42 @@ def joined(cluster: Cluster) -> Iterator[Pool]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         address = None if cluster.address == "local" else cluster.address
         options = {"include_dashboard": False} if address is None else {}
+        # a network of one's own may be in a folder that only this process knows
+        code = {"env_vars": {"PYTHONPATH": _own_code()}}
+        _check_reachable(cluster.address)
         try:
-            ray.init(address=address or "local", log_to_driver=False, logging_level="warning", **options)
+            ray.init(
+                address=address or "local",
+                runtime_env=code,
+                log_to_driver=False,
+                logging_level="warning",
+                **options,
+            )
         except ConnectionError as error:
-            raise ConnectionError(
-                f"cluster: there is none at {cluster.address!r}; begin one with `ray start --head`, or give the "
-                "HOST:PORT of its head, or local"
-            ) from error
+            raise _no_cluster(cluster.address) from error
     try:
         yield Pool(cluster)
     finally:
         if ours:
             ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself tries for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_cluster(address) from error
+
+
+def _no_cluster(address: str) -> ConnectionError:
+    return ConnectionError(
+        f"cluster: there is none at {address!r}; begin one with `ray start --head`, or give the HOST:PORT of its head, "
+        "auto, or local"
+    )
 
 
 def held(box: list[Any], cpus: int, device: str) -> Any:
@@ -174,6 +215,14 @@ def _ray() -> Any:
     return ray
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _own_code() -> str:
+    """Folders of this process from which code is imported, but for its installation; for its helpers."""
+    installed = (sys.prefix, sys.base_prefix)
+    return os.pathsep.join(
+        str(Path(path).resolve()) for path in dict.fromkeys(sys.path) if not path.startswith(installed)
+    )
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

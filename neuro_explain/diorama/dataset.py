@@ -10,7 +10,6 @@ part, material, texture and colour per pixel, the scene for the whole image.
 from __future__ import annotations
 
 import hashlib
-import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dissection.concepts import Concept, Labels
+from dissection.scratch import PerThread
 from dissection.writers.coco import PanopticImage
 from neuro_explain.diorama.scene import LAYERS, SIZE, Scene, make_scene
 from neuro_explain.diorama.words import CONCEPTS, MASSES
@@ -49,7 +49,7 @@ class Diorama:
         self.size = size
         self.name = f"diorama:{seed}:{count}"
         # image and labels of a scene are asked for one after the other, in the same thread
-        self._last = threading.local()
+        self._last = PerThread()
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
