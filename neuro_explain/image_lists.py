@@ -5,7 +5,7 @@
 | file | holds |
 |---|---|
 | `.txt` | `PATH` or `PATH LABEL` per line; blank lines and lines that begin with `#` are skipped |
-| `.csv` | the columns `image`, perhaps `label`, and any others, which are kept as metadata |
+| `.csv` | the columns `image`, perhaps `label` or another with labels, and any others, kept as metadata |
 
 A label is a class's number or name; an image without one has -1. A path in a `.txt` list ends with the suffix of an
 image file, and what follows it is the label, so both may hold spaces. The lists of Places365
@@ -59,14 +59,21 @@ class ImageList:
         self.labels.append(labels.of(label) if label else UNKNOWN)
 
 
-def read_list(path: Path, labels: Labels) -> ImageList:
+def read_list(path: Path, labels: Labels, *, column: str = "label") -> ImageList:
     """The images of a `.txt` or `.csv` list.
+
+    Args:
+        path: of the list.
+        labels: what labels mean.
+        column: which column of a table holds them.
 
     Raises:
         ValueError: the file is not text in UTF-8; a line or a label cannot be understood; a column is missing.
     """
     try:
-        return _read_table(path, labels) if path.suffix.lower() == ".csv" else _read_lines(path, labels)
+        return (
+            _read_table(path, labels, column) if path.suffix.lower() == ".csv" else _read_lines(path, labels)
+        )
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text file in UTF-8") from error
 
@@ -91,7 +98,7 @@ def _read_lines(path: Path, labels: Labels) -> ImageList:
     return found
 
 
-def _read_table(path: Path, labels: Labels) -> ImageList:
+def _read_table(path: Path, labels: Labels, column: str) -> ImageList:
     found = ImageList()
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
@@ -103,7 +110,9 @@ def _read_table(path: Path, labels: Labels) -> ImageList:
             raise ValueError(
                 f"{path}: expected a first line that names the columns, image among them, each once; got {trouble}"
             )
-        others: dict[str, list[str]] = {name: [] for name in header if name not in ("image", "label")}
+        if column != "label" and column not in header:
+            raise ValueError(f"{path}: has no column {column!r} for the labels; it has {', '.join(header)}")
+        others: dict[str, list[str]] = {name: [] for name in header if name not in ("image", column)}
         for cells in rows:
             where = f"{path}, line {reader.line_num}"
             if len(cells) != len(header):
@@ -113,7 +122,7 @@ def _read_table(path: Path, labels: Labels) -> ImageList:
             if not image:
                 raise ValueError(f"{where}: the image is missing")
             try:
-                found.add(image, row.pop("label", "").strip(), labels)
+                found.add(image, row.pop(column, "").strip(), labels)
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from error
             for name, cell in row.items():

@@ -17,8 +17,8 @@ import glob
 import hashlib
 import os
 from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from dissection.images import SUFFIXES
 from neuro_explain.image_lists import UNKNOWN, read_list
-from neuro_explain.labels import Labels
+from neuro_explain.labels import Accepted, Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,12 @@ class Inputs:
     Attributes:
         ids: what each is called, all different: its path from `folder`, with `/`.
         paths: where each is.
-        labels: int32 [N], the number of its class, -1 where unknown; None if no image has one.
+        labels: int32 [N], the number of its class, or of its label in `accepted`, -1 where unknown; None if no image
+            has one.
         metadata: N rows of text, what else a list says of each; None if it says nothing else.
         fingerprint: of ids, labels and metadata, not of the pixels.
         folder: where the ids start.
+        accepted: labels that stand for several classes, if they do.
         note: a sentence on where the labels come from; empty where a list gives them or there are none.
     """
 
@@ -59,6 +61,7 @@ class Inputs:
     metadata: pd.DataFrame | None
     fingerprint: str
     folder: Path = Path()
+    accepted: Accepted | None = None
     note: str = ""
 
 
@@ -84,7 +87,12 @@ class _Paths(Sequence[Path]):
 
 
 def open_inputs(
-    source: str | os.PathLike[str], *, classes: Sequence[str], root: str | os.PathLike[str] | None = None
+    source: str | os.PathLike[str],
+    *,
+    classes: Sequence[str],
+    root: str | os.PathLike[str] | None = None,
+    label_column: str = "label",
+    label_classes: Mapping[str, Sequence[str]] | str | os.PathLike[str] | None = None,
 ) -> Inputs:
     """The images that `source` names.
 
@@ -92,15 +100,33 @@ def open_inputs(
         source: a folder, a `.txt` or `.csv` list, a pattern, or an image.
         classes: the network's class names, in the order of their numbers.
         root: the folder that a list's paths start from, if not the list's own.
+        label_column: which column of a `.csv` list holds the labels.
+        label_classes: for labels that are none of the network's classes: of each, the classes that it stands for, or a
+            JSON file that says so. What the network scores highest among them is the image's class then, and the
+            label itself becomes metadata.
 
     Raises:
         FileNotFoundError: there is nothing at `source`, or none of a list's first images is there.
         ValueError: no images; an image twice; a list, label or folder name that cannot be understood; `root` for
             something other than a list.
     """
-    path, labels = Path(source), Labels(classes)
+    if label_classes is None:
+        return _open(source, Labels(classes), root, label_column)
+    accepted = Accepted.of(label_classes, classes)
+    inputs = _open(source, Labels(accepted.names, digits=False), root, label_column)
+    if inputs.labels is None:
+        raise ValueError(f"label_classes: no image of {source} has a label")
+    return _with_accepted(inputs, accepted, label_column)
+
+
+def _open(
+    source: str | os.PathLike[str], labels: Labels, root: str | os.PathLike[str] | None, column: str
+) -> Inputs:
+    path = Path(source)
     if path.is_file() and path.suffix.lower() in _LISTS:
-        return _listed(path, labels, path.parent if root is None else Path(root))
+        return _listed(path, labels, path.parent if root is None else Path(root), column)
+    if column != "label":
+        raise ValueError(f"label_column: only a list has columns; {source} is none")
     if root is not None:
         raise ValueError(
             f"root: only the paths of a list start from a folder that can be chosen; {source} is no list"
@@ -121,8 +147,20 @@ def open_inputs(
     raise FileNotFoundError(f"{path}: there is no such folder, image or list")
 
 
-def _listed(path: Path, labels: Labels, folder: Path) -> Inputs:
-    found = read_list(path, labels)
+def _with_accepted(inputs: Inputs, accepted: Accepted, column: str) -> Inputs:
+    """The labels' names become metadata: which class each image has, only the network can say."""
+    import pandas as pd
+
+    assert inputs.labels is not None
+    said = [accepted.names[label] if label != UNKNOWN else "" for label in inputs.labels]
+    metadata = pd.DataFrame(dtype=object) if inputs.metadata is None else inputs.metadata.copy()
+    metadata[column] = pd.Series(said, dtype=object)
+    digest = hashlib.sha256(f"{inputs.fingerprint}\0{accepted}".encode()).hexdigest()
+    return replace(inputs, metadata=metadata, accepted=accepted, fingerprint=f"sha256:{digest}")
+
+
+def _listed(path: Path, labels: Labels, folder: Path, column: str) -> Inputs:
+    found = read_list(path, labels, column=column)
     if not found.images:
         raise ValueError(f"{path}: the list holds no images")
     ids = found.images
@@ -173,7 +211,13 @@ def _made(
         raise ValueError(f"{source or folder}: {twice} is there twice; every image may be there once")
     numbers = None if labels is None else np.array(labels, dtype=np.int32)
     return Inputs(
-        ids, _Paths(folder, ids), numbers, metadata, _fingerprint(ids, numbers, metadata), folder, note
+        ids,
+        _Paths(folder, ids),
+        numbers,
+        metadata,
+        _fingerprint(ids, numbers, metadata),
+        folder,
+        note=note,
     )
 
 

@@ -10,9 +10,16 @@ space, the letter folder of Places before it.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from neuro_explain.classes import find_class
 
@@ -23,9 +30,14 @@ _LETTER_FOLDER = re.compile(r"^/?[a-z]/(?=.)", re.IGNORECASE)
 class Labels:
     """The classes of one network, found by what stands in lists and folder names."""
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        """Takes the class names in the order of their numbers; two may be alike."""
-        self._classes = tuple(classes)
+    def __init__(self, classes: Sequence[str], *, digits: bool = True) -> None:
+        """Takes the class names in the order of their numbers; two may be alike.
+
+        Args:
+            classes: the names.
+            digits: whether a text of digits that is no name is a number.
+        """
+        self._classes, self._digits = tuple(classes), digits
         self._exact: dict[str, list[int]] = defaultdict(list)
         self._loose: dict[str, list[int]] = defaultdict(list)
         for number, name in enumerate(self._classes):
@@ -43,7 +55,11 @@ class Labels:
         if number is None:
             named = self._named(text)
             # Numbers, and all that cannot be understood, are the other's to judge.
-            number = named[0] if len(named) == 1 else find_class(self._classes, text, what="label")
+            number = (
+                named[0]
+                if len(named) == 1
+                else find_class(self._classes, text, what="label", digits=self._digits)
+            )
             self._known[text] = number
         return number
 
@@ -74,6 +90,66 @@ class Labels:
             if found:
                 return found
         return self._loose.get(_key(_LETTER_FOLDER.sub("", text)), [])
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Labels of a set of one's own, each of which stands for any of some classes of the network.
+
+    Attributes:
+        names: of the labels.
+        classes: numbers of the classes that each stands for.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(
+        cls, label_classes: Mapping[str, Sequence[str]] | str | os.PathLike[str], classes: Sequence[str]
+    ) -> Accepted:
+        """What a mapping, or a JSON file that holds one, says.
+
+        Args:
+            label_classes: from each label to class names.
+            classes: the network's.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: something else than such a mapping, or a class that the network has not.
+        """
+        where = "label_classes"
+        told: object = label_classes
+        if not isinstance(label_classes, Mapping):
+            where = str(label_classes)
+            try:
+                told = json.loads(Path(label_classes).read_text(encoding="utf-8"))
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f"{where}: there is no such file") from error
+            except ValueError as error:
+                raise ValueError(f"{where}: cannot be read as JSON: {error}") from error
+        expected = (
+            f'{where}: expected each label with the names of some classes, as {{"sea": ["ocean", "coast"]}}'
+        )
+        if not isinstance(told, Mapping) or not told:
+            raise ValueError(f"{expected}; got {type(told).__name__ if told else 'nothing'}")
+        known = Labels(classes)
+        numbers = []
+        for label, names in told.items():
+            if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+                raise ValueError(f"{expected}; got {names!r} for {label!r}")
+            try:
+                numbers.append(tuple(known.of(str(name)) for name in names))
+            except ValueError as error:
+                raise ValueError(f"{where}, {label!r}: {error}") from error
+        return cls(tuple(map(str, told)), tuple(numbers))
+
+    def mask(self, classes: int) -> Tensor:
+        """bool `[labels, classes]`: which stand for which."""
+        mask = torch.zeros(len(self.names), classes, dtype=torch.bool)
+        for row, numbers in enumerate(self.classes):
+            mask[row, list(numbers)] = True
+        return mask
 
 
 def _key(name: str) -> str:

@@ -206,7 +206,7 @@ def test_where_no_cluster_is_it_says_so_at_once(
     command = ["dissect", "--model", "diorama-scenes", "--concepts", "diorama:5:2"]
     for address in ("127.0.0.1:9", "nowhere.invalid:6379", "head:port", "127.0.0.1:99999"):
         assert run([*command, "--cluster", address, "--out", str(tmp_path / "names")]) == 1
-        assert f"cluster: there is none at '{address}'; begin one with" in capsys.readouterr().err
+        assert f"cluster: there is none to join at '{address}' (" in capsys.readouterr().err
     assert not (tmp_path / "names").exists()
 
 

@@ -119,7 +119,8 @@ class Job:
             named_only=options["named_only"],
             alpha_varies=class_alpha is None,
         )
-        self.maker = Maker(model, rows, options["best"], options["thumbnails"], class_alpha)
+        accepted = None if source.accepted is None else source.accepted.mask(len(model.classes))
+        self.maker = Maker(model, rows, options["best"], options["thumbnails"], class_alpha, accepted)
         self.plan = self._plan(inquiry)
 
     def run(self, progress: bool | None) -> BatchRun:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -46,6 +47,7 @@ class Maker:
         best: how many of each image's best classes are explained.
         thumbnails: whether there is to be a picture of them.
         class_alpha: alpha of every class `[C, U]`; None if it depends on the image.
+        accepted: bool `[L, C]`, the classes that a label stands for; None where labels are classes.
     """
 
     model: Model
@@ -53,6 +55,7 @@ class Maker:
     best: int
     thumbnails: bool
     class_alpha: Tensor | None
+    accepted: Tensor | None = None
 
     @property
     def net(self) -> nn.Module:
@@ -86,13 +89,18 @@ class Maker:
             layer=self.model.layer,
             labels=torch.from_numpy(batch.labels),
             classes=self.best,
+            accepted=self.accepted,
         )
         errors = [
             error or ("" if fine else f"{self.model.name} answers with NaN or infinity")
             for error, fine in zip(decoded.errors, measured.finite.tolist(), strict=True)
         ]
         self._check_alpha(measured)
-        about = Images(batch.ids, batch.number, batch.labels, decoded.sizes, errors, batch.metadata)
+        labels = batch.labels
+        if self.accepted is not None:  # which class it is, the scores say
+            known = (labels >= 0) & np.array([not error for error in errors])
+            labels = np.where(known, measured.classes[:, -1].numpy(), -1)
+        about = Images(batch.ids, batch.number, labels, decoded.sizes, errors, batch.metadata)
         return self.rows.table(about, measured)
 
     def _check_alpha(self, measured: Measured) -> None:

@@ -45,7 +45,15 @@ class Measured:
     finite: Tensor
 
 
-def measure(net: nn.Module, images: Tensor, *, layer: str, labels: Tensor, classes: int) -> Measured:
+def measure(
+    net: nn.Module,
+    images: Tensor,
+    *,
+    layer: str,
+    labels: Tensor,
+    classes: int,
+    accepted: Tensor | None = None,
+) -> Measured:
     """Explains a batch.
 
     Args:
@@ -54,6 +62,8 @@ def measure(net: nn.Module, images: Tensor, *, layer: str, labels: Tensor, class
         layer: whose units are meant.
         labels: int64 `[N]`, −1 where there is none; the predicted class takes its place.
         classes: K, how many of the best classes are explained.
+        accepted: bool `[L, C]`, where a label is none of the classes: those that it stands for, of which the one with
+            the highest score is the label's class.
 
     Raises:
         ValueError: see `grad_cam`.
@@ -69,6 +79,9 @@ def measure(net: nn.Module, images: Tensor, *, layer: str, labels: Tensor, class
             raise _NotFiniteError
         best = output.topk(min(classes, output.shape[1]), dim=1).indices
         label = labels.to(best.device)[:, None]
+        if accepted is not None:
+            among = accepted.to(best.device)[label[:, 0].clamp(min=0)]
+            label = torch.where(label >= 0, output.masked_fill(~among, -torch.inf).argmax(1, True), label)
         chosen = torch.cat([best, torch.where(label >= 0, label, best[:, :1])], dim=1)
         return chosen
 

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, RandomSampler
 from neuro_explain.batch.decode import THUMBNAIL, Decoded, batches
 from neuro_explain.batch.plan import Cut
 from neuro_explain.inputs import Inputs
+from neuro_explain.labels import Accepted
 from neuro_explain.preprocess import Preprocess
 
 
@@ -75,6 +76,7 @@ class Source(Protocol):
     """What a run needs of its images."""
 
     cut: Cut
+    accepted: Accepted | None
 
     def describe(self) -> dict[str, Any]:
         """What must be the same when a run is resumed."""
@@ -97,6 +99,7 @@ class Files:
     def __init__(self, inputs: Inputs, preprocess: Preprocess, batch_size: int) -> None:
         self.inputs, self.preprocess = inputs, preprocess
         self.cut = Cut(len(inputs.ids), batch_size)
+        self.accepted = inputs.accepted
 
     def describe(self) -> dict[str, Any]:
         """See `Source`."""
@@ -165,6 +168,7 @@ class Loader:
                 "inputs: expected a DataLoader without shuffle: a run must meet its images in order"
             )
         self.loader, self.classes = loader, classes
+        self.accepted: Accepted | None = None
         self.cut = Cut(count, loader.batch_size)
 
     def describe(self) -> dict[str, Any]:

@@ -150,11 +150,11 @@ def joined(cluster: Cluster) -> Iterator[Pool]:
                 address=address or "local",
                 runtime_env=code,
                 log_to_driver=False,
-                logging_level="warning",
+                logging_level="error",
                 **options,
             )
         except ConnectionError as error:
-            raise _no_cluster(cluster.address) from error
+            raise _no_cluster(cluster.address, error) from error
     try:
         yield Pool(cluster)
     finally:
@@ -170,13 +170,14 @@ def _check_reachable(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError, OverflowError) as error:
-        raise _no_cluster(address) from error
+        raise _no_cluster(address, error) from error
 
 
-def _no_cluster(address: str) -> ConnectionError:
+def _no_cluster(address: str, error: Exception) -> ConnectionError:
     return ConnectionError(
-        f"cluster: there is none at {address!r}; begin one with `ray start --head`, or give the HOST:PORT of its head, "
-        "auto, or local"
+        f"cluster: there is none to join at {address!r} ({_last_line(error)}); begin one with `ray start --head`, or "
+        "give the HOST:PORT of its head, auto, or local; one that asks for a token needs RAY_AUTH_MODE=token here, and "
+        "the token"
     )
 
 

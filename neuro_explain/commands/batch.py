@@ -23,6 +23,12 @@ from neuro_explain.config import config_option
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
 @click.option("--root", type=click.Path(path_type=Path), help="Folder that a list's paths start from.")
+@click.option("--label-column", default="label", help="Column of a .csv list that holds the labels.")
+@click.option(
+    "--label-classes",
+    type=click.Path(path_type=Path),
+    help="JSON file that says of each label which classes it stands for.",
+)
 @click.option("--best", default=1, help="How many of each image's best classes to explain.")
 @click.option("--top", default=5, help="Units to keep in each direction.")
 @click.option(
@@ -44,6 +50,8 @@ def batch(
     names_source: Path,
     out: Path,
     root: Path | None,
+    label_column: str,
+    label_classes: Path | None,
     as_json: bool,
     model: str,
     weights: str | None,
@@ -71,7 +79,13 @@ def batch(
         "preprocess": preprocess,
     }
     loaded = open_model(**{**opened, "classes": classes}, device=device, download=download)
-    inputs = open_inputs(source, classes=loaded.classes, root=root)
+    inputs = open_inputs(
+        source,
+        classes=loaded.classes,
+        root=root,
+        label_column=label_column,
+        label_classes=label_classes,
+    )
     if inputs.note:
         click.echo(inputs.note, err=True)
     run = explain_batch(
