@@ -28,6 +28,7 @@ from dissection.names import Names, UnitName
 from dissection.result import Dissection
 from neuro_explain.batch import explain_batch
 from neuro_explain.captioning import Caption, Captioner
+from neuro_explain.cluster import Cluster
 from neuro_explain.evidence import TargetEvidence, UnitEvidence
 from neuro_explain.explain import explain
 from neuro_explain.explain_answer import explain_answer
@@ -50,6 +51,7 @@ __all__ = [
     "ArtifactError",
     "Caption",
     "Captioner",
+    "Cluster",
     "Concept",
     "ConceptDataset",
     "Dissection",

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -547,6 +548,62 @@ class Prepared(torch.utils.data.Dataset[object]):
         image = self.model.preprocess(nx_image(self.paths[number]))
         given = (image, number % 6 if number % 3 else -1, self.paths[number].name)[: self.gives]
         return given if self.gives > 1 else image
+
+
+def test_a_label_of_several_classes_is_the_one_that_scores_highest(photographs: Path, tmp_path: Path) -> None:
+    model = deep_model()
+    groups = {"inside": ["kitchen", "office"], "outside": ["street", "coast", "forest", "desert"]}
+    lines = ["image,where,camera"]
+    for number in range(13):
+        lines.append(f"{number:02d}.png,{('inside', 'outside', '')[number % 3]},x")
+    (photographs / "mine.csv").write_text("\n".join(lines) + "\n")
+    inputs = open_inputs(
+        photographs / "mine.csv", classes=model.classes, label_column="where", label_classes=groups
+    )
+    done = explain_batch(
+        model, inputs, toy_names(model), tmp_path / "out", top=3, batch_size=4, workers=0, progress=False
+    )
+    right = 0
+    rows = rows_of(tmp_path / "out").to_pylist()
+    for number, row in enumerate(rows):
+        where = ("inside", "outside", "")[number % 3]
+        assert row["meta.where"] == (where or None) and row["meta.camera"] == "x"
+        if number in (3, 7) or not where:
+            assert (
+                row["label"] is None and row["right"] is None and (row["error"] is None) != (number in (3, 7))
+            )
+            continue
+        image = model.preprocess(nx_image(photographs / row["id"]))[None]
+        with torch.no_grad():
+            scores = model.net(image)[0]
+        allowed = [CLASSES.index(name) for name in groups[where]]
+        assert row["label"] == max(allowed, key=lambda one: float(scores[one]))
+        assert row["right"] == (int(scores.argmax()) in allowed) == (row["label"] == row["predicted"])
+        assert row["explained"][-1]["class"] == row["label"]
+        right += row["right"]
+    assert done.right == right and 0 < right < done.labelled < 13
+
+
+class Early(torch.utils.data.IterableDataset[torch.Tensor]):
+    """Says that it has ten images, and has seven."""
+
+    def __len__(self) -> int:
+        return 10
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter(torch.rand(7, 3, 32, 32))
+
+
+def test_a_loader_that_ends_early_is_refused(tmp_path: Path) -> None:
+    model = deep_model()
+    names = toy_names(model)
+    for batch, said in (
+        (2, "gave 1 images in batch 3, expected 2 of its data set's 10"),
+        (7, "ended before batch 1"),
+    ):
+        loader = torch.utils.data.DataLoader(Early(), batch_size=batch)
+        with pytest.raises(ValueError, match=said):
+            explain_batch(model, loader, names, tmp_path / str(batch), top=3, progress=False)
 
 
 @pytest.mark.parametrize("gives", [1, 2, 3])

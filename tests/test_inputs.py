@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -146,6 +147,65 @@ def test_tables(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(inputs.metadata, expected)
     plain = open_inputs(written(tmp_path, "plain.csv", "image\nx.jpg\n"), classes=CLASSES)
     assert plain.labels is None and plain.metadata is None and plain.ids == ["x.jpg"]
+
+
+def test_labels_in_a_column_of_another_name(tmp_path: Path) -> None:
+    path = written(tmp_path, "list.csv", "image,index,label\nx.jpg,3,old\nc.jpg,,older\n")
+    inputs = open_inputs(path, classes=CLASSES, label_column="index")
+    assert labels_of(inputs) == [3, -1] and inputs.metadata is not None
+    assert inputs.metadata.to_dict("list") == {"label": ["old", "older"]}
+    with pytest.raises(
+        ValueError, match=r"list\.csv: has no column 'number' for the labels; it has image, index"
+    ):
+        open_inputs(path, classes=CLASSES, label_column="number")
+    with pytest.raises(ValueError, match="label_column: only a list has columns"):
+        open_inputs(tmp_path, classes=CLASSES, label_column="number")
+
+
+def test_labels_that_stand_for_several_classes(tmp_path: Path) -> None:
+    path = written(tmp_path, "list.csv", "image,label,camera\nx.jpg,Indoors,a\nc.jpg,,b\nb.jpg,12,c\n")
+    groups = {"indoors": ["kitchen", "church/indoor"], "12": ["tiger cat"]}
+    inputs = open_inputs(path, classes=CLASSES, label_classes=groups)
+    assert labels_of(inputs) == [0, -1, 1] and inputs.accepted is not None
+    assert inputs.accepted.names == ("indoors", "12") and inputs.accepted.classes == ((0, 2), (1,))
+    assert inputs.accepted.mask(4).int().tolist() == [[1, 0, 1, 0], [0, 1, 0, 0]]
+    assert inputs.metadata is not None
+    assert inputs.metadata.to_dict("list") == {"camera": ["a", "b", "c"], "label": ["indoors", "", "12"]}
+    file = tmp_path / "groups.json"
+    file.write_text(json.dumps(groups))
+    assert open_inputs(path, classes=CLASSES, label_classes=file).fingerprint == inputs.fingerprint
+    groups["12"] = ["tiger cat", "kitchen"]
+    assert open_inputs(path, classes=CLASSES, label_classes=groups).fingerprint != inputs.fingerprint
+    folder = tmp_path / "set"
+    (folder / "indoors").mkdir(parents=True)
+    (folder / "indoors" / "1.png").write_bytes(b"")
+    inside = open_inputs(folder, classes=CLASSES, label_classes=groups)
+    assert labels_of(inside) == [0] and inside.metadata is not None
+    assert inside.metadata.to_dict("list") == {"label": ["indoors"]}
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("[1]", r"groups\.json: expected each label with the names of some classes, .*; got list"),
+        ("{}", "expected each label .*; got nothing"),
+        ('{"a": "kitchen"}', "expected each label .*; got 'kitchen' for 'a'"),
+        ('{"a": []}', r"expected each label .*; got \[\] for 'a'"),
+        ('{"a": ["kitchn"]}', r"groups\.json, 'a': label 'kitchn' is none of .*did you mean kitchen\?"),
+        ("{", r"groups\.json: cannot be read as JSON"),
+        ('{"indoors": ["kitchen"]}', r"line 3: label '3' is none of"),
+        (None, r"groups\.json: there is no such file"),
+    ],
+)
+def test_label_classes_that_cannot_be_understood(tmp_path: Path, groups: str | None, message: str) -> None:
+    path = written(tmp_path, "list.csv", "image,label\nx.jpg,indoors\nc.jpg,3\n")
+    if groups is not None:
+        (tmp_path / "groups.json").write_text(groups)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        open_inputs(path, classes=CLASSES, label_classes=tmp_path / "groups.json")
+    plain = written(tmp_path, "plain.txt", "x.jpg\n")
+    with pytest.raises(ValueError, match="label_classes: no image of .*plain.txt has a label"):
+        open_inputs(plain, classes=CLASSES, label_classes={"a": ["kitchen"]})
 
 
 def test_patterns_and_single_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

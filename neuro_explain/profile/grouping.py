@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,21 +29,19 @@ class Grouping:
     """
 
     def __init__(self, names: Sequence[Concept | None]) -> None:
-        from scipy import sparse
-
         named = list(dict.fromkeys(name for name in names if name is not None))
         self.concepts: tuple[Concept | None, ...] = (*named, *([None] if None in names else []))
         place = {concept: number for number, concept in enumerate(self.concepts)}
         group = np.array([place[name] for name in names], dtype=np.intp)
         self.sizes: NDArray[np.int64] = np.bincount(group, minlength=len(self.concepts)).astype(np.int64)
-        shape = (len(self.concepts), len(names))
-        self._membership: Any = sparse.csr_array(
-            (np.ones(len(names)), (group, np.arange(len(names)))), shape=shape
-        )
+        # units of one concept beside each other
+        self._order = np.argsort(group, kind="stable")
+        self._start = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
 
     def sums(self, contributions: NDArray[np.float32]) -> NDArray[np.float64]:
         """q_ig = Σ_{k: name(k) = g} x_ik, in float64: `[n, U]` → `[n, G]`."""
-        summed: NDArray[np.float64] = np.ascontiguousarray((self._membership @ contributions.T).T)
+        beside = np.take(contributions, self._order, axis=1)
+        summed: NDArray[np.float64] = np.add.reduceat(beside, self._start, axis=1, dtype=np.float64)
         return summed
 
 

@@ -42,23 +42,25 @@ class Moments:
         """Takes in rows `[n, G]` and the group of each, `[n]` in 0…C − 1."""
         if not len(group):
             return
-        order = np.argsort(group, kind="stable")
-        rows = rows[order]
-        which, start, count = np.unique(group[order], return_index=True, return_counts=True)
+        from scipy.sparse import csr_array
+
+        which, place, count = np.unique(group, return_inverse=True, return_counts=True)
+        # [groups, n]: a product with it sums the rows of each group
+        of = csr_array((np.ones(len(group)), (place, np.arange(len(group)))))
         n, before = count[:, None].astype(np.float64), self.count[which][:, None].astype(np.float64)
-        mean = np.add.reduceat(rows, start) / n
-        squares = np.add.reduceat((rows - np.repeat(mean, count, axis=0)) ** 2, start)
+        mean = (of @ rows) / n
+        squares = of @ (rows - mean[place]) ** 2
         away = mean - self.mean[which]
         self._squares[which] += squares + away**2 * before * n / (before + n)
         self.mean[which] += away * n / (before + n)
         self.count[which] += count
         if not self._wanted:
             return
-        self._positive[which] += np.add.reduceat((rows > 0).astype(np.int64), start)
+        self._positive[which] += (of @ (rows > 0)).astype(np.int64)
         size = np.abs(rows)
         whole = size.sum(axis=1, keepdims=True)
         np.divide(size, whole, out=size, where=whole > 0)
-        self._shares[which] += np.add.reduceat(size, start)
+        self._shares[which] += of @ size
 
     @property
     def variance(self) -> Matrix:
