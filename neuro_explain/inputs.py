@@ -152,6 +152,7 @@ def _with_accepted(inputs: Inputs, accepted: Accepted, column: str) -> Inputs:
     import pandas as pd
 
     assert inputs.labels is not None
+    accepted = replace(accepted, column=column)
     said = [accepted.names[label] if label != UNKNOWN else "" for label in inputs.labels]
     metadata = pd.DataFrame(dtype=object) if inputs.metadata is None else inputs.metadata.copy()
     metadata[column] = pd.Series(said, dtype=object)

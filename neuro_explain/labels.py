@@ -99,10 +99,12 @@ class Accepted:
     Attributes:
         names: of the labels.
         classes: numbers of the classes that each stands for.
+        column: what the labels are called where they are kept.
     """
 
     names: tuple[str, ...]
     classes: tuple[tuple[int, ...], ...]
+    column: str = "label"
 
     @classmethod
     def of(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reports import words
 from reports.batch_rows import SIDES, Rows, packed, packed_names, read_rows
@@ -73,6 +74,7 @@ def write_batch_page(folder: str | os.PathLike[str]) -> Path:
         units=run["units"],
         top=options["top"],
         rank_by=options["rank_by"],
+        own_labels=run["inputs"].get("own_labels"),
     )
     images = manifest["summary"]["images"]
     if len(rows.ids) != images:
@@ -132,7 +134,7 @@ def _json(path: Path) -> Row:
 def _view(root: Path, manifest: Row, run: Row, rows: Rows) -> Row:
     """The template's variables, without what depends on the size of things."""
     counts = _class_counts(run["classes"], rows)
-    seen = [row for row in counts if row["predicted"] or row["labelled"]]
+    seen = [row for row in counts if row["predicted"] or (row["labelled"] and rows.own is None)]
     judged = int(((rows.predicted >= 0) & (rows.label >= 0)).sum())
     right = sum(row["right"] for row in counts)
     return {
@@ -150,7 +152,25 @@ def _view(root: Path, manifest: Row, run: Row, rows: Rows) -> Row:
         "classes": len(counts),
         "predicted_classes": sum(row["predicted"] > 0 for row in counts),
         "counts": seen,
+        "own_labels": None if rows.own is None else _label_counts(run, rows.own, rows),
     }
+
+
+def _label_counts(run: Row, own: NDArray[np.int32], rows: Rows) -> list[Row]:
+    """Of each label that is no class: how many readable images carry it, and of how many the answer is right."""
+    carried = (rows.predicted >= 0) & (own >= 0)
+    names = run["inputs"]["own_labels"]["names"]
+    images = np.bincount(own[carried], minlength=len(names)).tolist()
+    right = np.bincount(own[carried & (rows.predicted == rows.label)], minlength=len(names)).tolist()
+    return [
+        {
+            "name": name,
+            "images": images[number],
+            "right": right[number],
+            "found": words.percent(right[number] / images[number]) if images[number] else "–",
+        }
+        for number, name in enumerate(names)
+    ]
 
 
 def _class_counts(classes: Sequence[str], rows: Rows) -> list[Row]:
@@ -191,6 +211,8 @@ def _twin(root: Path, run: Row, rows: Rows, sheets: Sequence[Path]) -> Row:
         "errors": {str(place): text for place, text in rows.errors.items()},
         "ids": packed_names(rows.ids),
         "label": packed(rows.label),
+        "own": None if rows.own is None else packed(rows.own),
+        "labels": run["classes"] if rows.own is None else run["inputs"]["own_labels"]["names"],
         "number": packed(rows.number) if len(rows.ids) != sum(rows.parts) else None,
         "pages": _pages(root, rows.ids),
         "parts": list(rows.parts),

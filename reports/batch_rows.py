@@ -38,6 +38,7 @@ class Rows:
         ids: of each.
         errors: why it could not be read, by place among these N.
         label: class number, int32 `[N]`; −1 where there is none.
+        own: number of the label itself, int32 `[N]`, −1 where there is none; None where labels are classes.
         predicted: class number, int32 `[N]`; −1 where it could not be read.
         probability: of the predicted class, float32 `[N]` in 0…1; NaN where it could not be read.
         speaking: for each of the two `SIDES`, unit numbers int32 `[N, top]`, strongest first, then −1.
@@ -48,6 +49,7 @@ class Rows:
     ids: list[str]
     errors: dict[int, str]
     label: NDArray[np.int32]
+    own: NDArray[np.int32] | None
     predicted: NDArray[np.int32]
     probability: NDArray[np.float32]
     speaking: Mapping[str, NDArray[np.int32]]
@@ -71,6 +73,7 @@ class Rows:
             [self.ids[place] for place in kept],
             {new: self.errors[old] for new, old in enumerate(kept) if old in self.errors},
             self.label[places],
+            None if self.own is None else self.own[places],
             self.predicted[places],
             self.probability[places],
             {side: units[places] for side, units in self.speaking.items()},
@@ -78,7 +81,15 @@ class Rows:
         )
 
 
-def read_rows(paths: Sequence[Path], *, classes: int, units: int, top: int, rank_by: str) -> Rows:
+def read_rows(
+    paths: Sequence[Path],
+    *,
+    classes: int,
+    units: int,
+    top: int,
+    rank_by: str,
+    own_labels: Mapping[str, Any] | None = None,
+) -> Rows:
     """The rows of a run's parts, of which only the columns that a page needs are read.
 
     Args:
@@ -87,11 +98,18 @@ def read_rows(paths: Sequence[Path], *, classes: int, units: int, top: int, rank
         units: how many units the layer has.
         top: how many units each list of strongest units may hold.
         rank_by: what the run ranks units by, `"contribution"` or `"alpha"`.
+        own_labels: the column that holds labels which are no classes, and their names.
 
     Raises:
         ReportError: a part is missing, damaged, or not as the run says.
     """
-    parts = [_part(path, rank_by=rank_by, top=top) for path in paths]
+    column = None if own_labels is None else f"meta.{own_labels['column']}"
+    parts = [_part(path, rank_by=rank_by, top=top, column=column) for path in paths]
+    own = None
+    if own_labels is not None:
+        number_of = {name: number for number, name in enumerate(own_labels["names"])}
+        said = [text for part in parts for text in part["own"]]
+        own = np.array([number_of.get(text, -1) for text in said], np.int32)
     whole: dict[str, Any] = {
         name: np.concatenate([np.zeros(0, kind), *(part[name] for part in parts)])
         for name, kind in (("label", np.int32), ("predicted", np.int32), ("probability", np.float32))
@@ -119,13 +137,14 @@ def read_rows(paths: Sequence[Path], *, classes: int, units: int, top: int, rank
         number=np.arange(len(ids), dtype=np.int32),
         ids=ids,
         errors={place: text for place, text in enumerate(errors) if text is not None},
+        own=own,
         speaking=speaking,
         parts=tuple(len(part["ids"]) for part in parts),
         **whole,
     )
 
 
-def _part(path: Path, *, rank_by: str, top: int) -> Row:
+def _part(path: Path, *, rank_by: str, top: int, column: str | None) -> Row:
     """The columns of one part."""
     # Here, because the other pages need no Parquet; and it has no types that every version of mypy finds.
     import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
@@ -134,7 +153,7 @@ def _part(path: Path, *, rank_by: str, top: int) -> Row:
     try:
         with pq.ParquetFile(path) as file:
             leaves = [file.schema.column(i).path for i in range(len(file.schema))]
-            table = file.read(columns=[leaf for leaf in leaves if _is_wanted(leaf)])
+            table = file.read(columns=[leaf for leaf in leaves if leaf == column or _is_wanted(leaf)])
         columns = {name: table[name].combine_chunks() for name in (*_WHOLE, "explained")}
         unread = columns["predicted"].is_null().to_numpy(zero_copy_only=False)
         rows = {
@@ -143,6 +162,7 @@ def _part(path: Path, *, rank_by: str, top: int) -> Row:
             "label": columns["label"].fill_null(-1).to_numpy(),
             "predicted": columns["predicted"].fill_null(-1).to_numpy(),
             "probability": columns["probability"].fill_null(float("nan")).to_numpy(),
+            "own": None if column is None else table[column].to_pylist(),
         }
         starts, ends = (
             columns["explained"].offsets.to_numpy()[:-1],

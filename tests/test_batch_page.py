@@ -219,11 +219,38 @@ def test_a_long_run_lists_the_most_surprising(folder: Path, monkeypatch: pytest.
     write_batch_page(folder)
 
 
+def test_labels_that_are_no_classes(tmp_path: Path) -> None:
+    folder = make_batch(
+        tmp_path / "run", rows=90, errors=0.1, thumbnails=False, metadata={"where": ("sea", "<b>", None)}
+    )
+    inputs = json.loads((folder / "run.json").read_text())["inputs"]
+    names = ["never", "<b>", "sea"]
+    change_run(folder, inputs={**inputs, "own_labels": {"column": "where", "names": names}})
+    page, rows = Page(write_batch_page(folder)), frame(folder)
+    said = [
+        names.index(text) if text else -1 for text in rows["meta.where"].where(rows["meta.where"].notna(), "")
+    ]
+    assert page.twin["labels"] == names and unpacked(page.twin["own"]).tolist() == said
+    table = page.text.split("<caption>Counts per label")[1].split("</table>")[0]
+    right = (rows["predicted"] == rows["label"]) & rows["predicted"].notna()
+    counts = []
+    for number in range(3):
+        here = (np.array(said) == number) & rows["predicted"].notna()
+        counts += [str(int(here.sum())), str(int((here & right).sum()))]
+    assert [int(one) for one in re.findall(r'<td class="n">(\d+)</td>', table)] == [
+        int(one) for one in counts
+    ]
+    assert "<bdi>&lt;b&gt;</bdi>" in table and "Labelled" not in page.text
+    plain = Page(write_batch_page(make_batch(tmp_path / "plain", rows=20, thumbnails=False)))
+    assert plain.twin["own"] is None and plain.twin["labels"] == plain.twin["classes"]
+    assert "Counts per label" not in plain.text
+
+
 def test_the_most_surprising_first() -> None:
     def rows(label: list[int], predicted: list[int], probability: list[float]) -> Rows:
         n, none = len(label), np.zeros((len(label), 1), np.int32)
         return Rows(
-            np.arange(n, dtype=np.int32), [str(i) for i in range(n)], {}, np.array(label, np.int32),
+            np.arange(n, dtype=np.int32), [str(i) for i in range(n)], {}, np.array(label, np.int32), None,
             np.array(predicted, np.int32), np.array(probability, np.float32), {"for": none, "against": none}, (n,),
         )  # fmt: skip
 

@@ -109,6 +109,9 @@ class Files:
             "count": self.cut.count,
             "fingerprint": self.inputs.fingerprint,
             "labelled": self.inputs.labels is not None,
+            "own_labels": None
+            if self.accepted is None
+            else {"column": self.accepted.column, "names": list(self.accepted.names)},
             "metadata": metadata,
         }
 
@@ -180,6 +183,7 @@ class Loader:
             "count": self.cut.count,
             "fingerprint": f"sha256:{digest}",
             "labelled": True,
+            "own_labels": None,
             "metadata": [],
         }
 

@@ -38,7 +38,7 @@
     }
   };
   offer("predicted", className, predicted);
-  offer("label", className, label);
+  offer("label", (value) => data.labels[value], label);
   for (const side of sides) offer(side, conceptName, batch.occurring(side));
   const chosen = () => {
     const number = (name) => (field(name).value === "*" ? -1 : Number(field(name).value));
@@ -101,7 +101,7 @@
     line.append(get(`mark-${word}`).content.firstElementChild.cloneNode(true), " ", strong);
     const more = document.createElement("bdi");
     if (word === "wrong") {
-      more.textContent = data.classes[label[row]];
+      more.textContent = data.labels[label[row]];
       line.append(": the label is “", more, "”");
     } else if (word === "unreadable") {
       more.textContent = data.errors[row];

@@ -9,7 +9,8 @@ const batch = (() => {
   const shared = unpack(data.ids.shared);
   const ids = [];
   data.ids.rest.forEach((rest, row) => ids.push(shared[row] ? ids[row - 1].slice(0, shared[row]) + rest : rest));
-  const label = unpack(data.label);
+  const labelled = unpack(data.label); // the class
+  const label = data.own ? unpack(data.own) : labelled; // as the list of images has it
   const predicted = unpack(data.predicted);
   const probability = unpack(data.probability);
   const number = data.number ? unpack(data.number) : null; // place in the run, if not all images are listed
@@ -19,7 +20,7 @@ const batch = (() => {
   const units = { for: unpack(data.speaking.for), against: unpack(data.speaking.against) };
   const verdicts = ["right", "wrong", "unlabelled", "unreadable"];
   const verdict = Uint8Array.from(predicted, (said, row) =>
-    said < 0 ? 3 : label[row] < 0 ? 2 : said === label[row] ? 0 : 1,
+    said < 0 ? 3 : labelled[row] < 0 ? 2 : said === labelled[row] ? 0 : 1,
   );
 
   // Units that speak on an image, strongest first.
@@ -44,7 +45,7 @@ const batch = (() => {
   const orders = {};
   const order = (name) => (orders[name] ??= Array.from(ids, (_, row) => row).sort(compare[name]));
 
-  const sizes = { predicted: data.classes.length, label: data.classes.length, for: unnamed + 1, against: unnamed + 1 };
+  const sizes = { predicted: data.classes.length, label: data.labels.length, for: unnamed + 1, against: unnamed + 1 };
   const fold = (text) => text.normalize("NFKC").toLowerCase();
   let folded = null; // made when something is first searched for
 

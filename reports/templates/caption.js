@@ -1,6 +1,8 @@
 "use strict";
 // The words of a caption: pointing at one or focusing it shows its map and units for as long as that lasts; the
-// page's own script keeps them when it is pressed. The words are one stop of the Tab key: arrows go between them.
+// page's own script keeps them when it is pressed. The words are one stop of the Tab key: arrows go between them, and
+// from anywhere on the page, unless a control has the focus that may want them itself, to them: from the word that is
+// kept, or to the first one.
 {
   const caption = document.getElementById("caption");
   const words = [...caption.querySelectorAll(".word")];
@@ -21,9 +23,16 @@
   if (words.length) stopAt(words[0]);
 
   const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
-  caption.addEventListener("keydown", (event) => {
-    const at = words.indexOf(document.activeElement);
-    if (at < 0 || !(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;
+  const anywhere = ["ArrowLeft", "ArrowRight"];  // Home and End scroll the page
+  document.addEventListener("keydown", (event) => {
+    if (!words.length || !(event.key in steps)) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const focused = document.activeElement;
+    let at = words.indexOf(focused);
+    if (at < 0) {
+      if (!anywhere.includes(event.key) || focused?.matches("input, select, textarea, button, pre")) return;
+      at = words.findIndex((word) => word.getAttribute("aria-current"));
+    }
     event.preventDefault();
     words[Math.min(words.length - 1, Math.max(0, at + steps[event.key]))].focus();
   });
