@@ -231,7 +231,7 @@ def test_labels_that_are_no_classes(tmp_path: Path) -> None:
         names.index(text) if text else -1 for text in rows["meta.where"].where(rows["meta.where"].notna(), "")
     ]
     assert page.twin["labels"] == names and unpacked(page.twin["own"]).tolist() == said
-    table = page.text.split("<caption>Counts per label")[1].split("</table>")[0]
+    table = page.source.split("<caption>Counts per label")[1].split("</table>")[0]
     right = (rows["predicted"] == rows["label"]) & rows["predicted"].notna()
     counts = []
     for number in range(3):
