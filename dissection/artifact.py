@@ -85,7 +85,8 @@ def check_writable(folder: str | os.PathLike[str], *, kind: str, overwrite: bool
         raise ArtifactError(f"{folder} is a file; the output must be a folder, existing or new")
     if is_artifact(path) and not overwrite:
         raise ArtifactError(
-            f"{folder} already holds an artifact; choose another folder or allow overwriting (--overwrite)"
+            f"{folder} already holds an artifact; choose another folder, or let it be replaced: overwrite=True, on the "
+            "command line --overwrite"
         )
     if is_artifact(path):
         try:
@@ -99,8 +100,17 @@ def check_writable(folder: str | os.PathLike[str], *, kind: str, overwrite: bool
             )
     nearest = next((parent for parent in path.parents if parent.exists()), path)
     for place in [nearest, path] if path.exists() else [nearest]:
-        if not place.is_dir() or not os.access(place, os.W_OK):
+        if not place.is_dir() or not os.access(place, os.W_OK) or not _takes_a_folder(place):
             raise ArtifactError(f"{folder} cannot be created: {place} is not a folder that can be written to")
+
+
+def _takes_a_folder(place: Path) -> bool:
+    """Tries it: root may write anywhere by permission, but not into /proc or onto a read-only disk."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".trying-", dir=place):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

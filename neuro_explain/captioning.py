@@ -15,6 +15,7 @@ follows each token. Decoding, the words' probabilities, and Grad-CAM's targets f
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ from torch import Tensor, nn
 from dissection.recording import evaluating
 from neuro_explain.adapter import Adapter, count_of, repeat
 from neuro_explain.language.decoding import beam_search
-from neuro_explain.language.vocabulary import Reader, Text
+from neuro_explain.language.outside_inference import outside_inference_mode
+from neuro_explain.language.scores import check_scores, checked_token
+from neuro_explain.language.vocabulary import Reader, Text, none_known
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.targets import Target
 
@@ -43,11 +46,13 @@ class Caption:
         text: its words and tokens.
         log_probability: natural logarithm, the end included.
         ended: False if it was cut off because it grew too long.
+        silence: log-probability of saying nothing, where the network finds that likelier than this caption; else None.
     """
 
     text: Text
     log_probability: float
     ended: bool = True
+    silence: float | None = None
 
 
 class Captioner(Adapter):
@@ -56,12 +61,12 @@ class Captioner(Adapter):
     Args:
         net, preprocess, tower, layer, name, weights, origin, licence: see `adapter.Adapter`.
         vocabulary: its words.
-        start: the token that is put before the first word.
+        start: the token that is put before the first word; never spoken, unless it is the end too.
         end: the token that follows the last one.
         longest: tokens after which decoding stops.
 
     Raises:
-        ValueError: as `Adapter`; a limit below 1.
+        ValueError: as `Adapter`; a limit below 1; a start or end that cannot be a token of the vocabulary.
     """
 
     def __init__(
@@ -93,8 +98,8 @@ class Captioner(Adapter):
         if longest < 1:
             raise ValueError(f"longest: expected at least 1 token, got {longest}")
         self.vocabulary = vocabulary
-        self.start = start
-        self.end = end
+        self.start = checked_token(start, "start", vocabulary)
+        self.end = checked_token(end, "end", vocabulary)
         self.longest = longest
 
     @abstractmethod
@@ -110,45 +115,78 @@ class Captioner(Adapter):
             tokens: `[N, T]`, the first of which is the start.
 
         Returns:
-            `[N, T, C]`: at t the scores of the token after `tokens[:, t]`, given it and all before it.
+            `[N, T, V]`: at t the scores of the token after `tokens[:, t]`, given it and all before it.
         """
+
+    def scored(self, encoded: Any, tokens: Tensor) -> Tensor:
+        """What `logits` returns, `[N, T, V]`, once it fits the vocabulary.
+
+        Raises:
+            ValueError: it does not; or the network cannot take the tokens.
+        """
+        try:
+            scores = self.logits(encoded, tokens)
+        except IndexError as error:
+            raise ValueError(
+                f"logits() of {self.name} cannot take the tokens {tokens.min()} to {tokens.max()} (start is "
+                f"{self.start}, end {self.end}): {error}; are start, end and the vocabulary those of its training?"
+            ) from error
+        check_scores(scores, tokens, self.vocabulary, start=self.start, end=self.end, owner=self.name)
+        return scores
 
     def caption(self, image: Image.Image, *, beams: int = BEAMS) -> list[Caption]:
         """The best captions of an upright image, best first; `beams=1` is greedy decoding.
 
         Raises:
-            ValueError: no beam; scores that are not finite; a network whose best caption has no words.
+            ValueError: no beam; scores that are not finite; a network whose best captions have no words.
         """
+        captions = self.captions_with_words(image, beams=beams)
+        if not captions:
+            raise ValueError(
+                f"{self.name} has nothing to say of this image: its best caption has no words; let it follow more "
+                "beams, or give a caption"
+            )
+        return captions
+
+    def captions_with_words(self, image: Image.Image, *, beams: int = BEAMS) -> list[Caption]:
+        """As `caption`, but none where the network has nothing to say."""
         with evaluating(self.net), torch.no_grad():
             prepared = self.prepare(image)
             encoded = self.encode(prepared)
 
             def following(tokens: Tensor) -> Tensor:
                 here = tokens.to(prepared.device)
-                return self.logits(repeat(encoded, len(here)), here)[:, -1]
+                return self.scored(repeat(encoded, len(here)), here)[:, -1]
 
             found = beam_search(following, start=self.start, end=self.end, beams=beams, longest=self.longest)
-        captions = [
-            Caption(self.vocabulary.write(one.tokens), one.log_probability, one.ended)
+        nothing = max((one.log_probability for one in found if not one.tokens), default=-math.inf)
+        return [
+            Caption(
+                self.vocabulary.write(one.tokens),
+                one.log_probability,
+                one.ended,
+                nothing if nothing > one.log_probability else None,
+            )
             for one in found
             if one.tokens
         ]
-        if not captions:
-            raise ValueError(
-                f"{self.name} has nothing to say of this image: its best caption has no words; give a caption"
-            )
-        return captions
 
     def read(self, caption: str) -> Text:
         """A caption that is given, in the network's words.
 
         Raises:
-            ValueError: no word of it is known, or it is too long.
+            ValueError: no word of it is known, one stands for the start or the end, or it is too long.
         """
         text = self.vocabulary.read(caption)
         if not text.tokens:
-            why = text.note or "It has no words."
-            raise ValueError(f"caption {caption!r} has no word that {self.name} knows. {why}")
+            raise ValueError(none_known("caption", caption, text, reader=self.vocabulary, owner=self.name))
+        for token, word in zip(text.tokens, text.word_of, strict=True):
+            if token in (self.start, self.end):
+                mark = "start" if token == self.start else "end"
+                raise ValueError(
+                    f"the caption's “{text.words[word]}” is no word to {self.name} but the mark of its {mark}, which "
+                    "is put there anyway; leave it out"
+                )
         if len(text.tokens) > self.longest:
             raise ValueError(
                 f"the caption has {len(text.tokens)} tokens, {self.name} takes at most {self.longest}; shorten it"
@@ -183,18 +221,16 @@ class Telling(nn.Module):
             [at for at, owner in enumerate(text.word_of) if owner == word] for word in range(len(text.words))
         ]
         self._captioner = captioner
-        self._tokens = captioner.tokens([captioner.start, *text.tokens, *([captioner.end] if ended else [])])
+        with outside_inference_mode():
+            self._tokens = captioner.tokens(
+                [captioner.start, *text.tokens, *([captioner.end] if ended else [])]
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """`[N, T]`: log p of each token given the image and those before it; the end is the last, where it belongs."""
         encoded = self._captioner.encode(images)
         tokens = self._tokens.expand(count_of(encoded), -1)
-        logits = self._captioner.logits(encoded, tokens[:, :-1])
-        if logits.dim() != 3 or logits.shape[:2] != (len(tokens), tokens.shape[1] - 1):
-            raise ValueError(
-                f"logits() of {self._captioner.name} returned {list(logits.shape)} for tokens "
-                f"{list(tokens[:, :-1].shape)}, expected scores [N, T, C]"
-            )
+        logits = self._captioner.scored(encoded, tokens[:, :-1])
         return logits.log_softmax(dim=2).gather(2, tokens[:, 1:, None]).squeeze(2)
 
     def caption_target(self, label: str) -> Target:

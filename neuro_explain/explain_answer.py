@@ -23,6 +23,7 @@ from neuro_explain.evidence import RankBy
 from neuro_explain.explain import best_classes, class_targets, score_notes
 from neuro_explain.explanation import Asked, Explanation, Prediction
 from neuro_explain.inquiry import ImageSource, Inquiry, NamesSource, open_inquiry, read_photo
+from neuro_explain.speaking import check_speaker
 from neuro_explain.targets import Target
 from neuro_explain.vqa import QuestionAnswerer
 
@@ -96,9 +97,10 @@ def explain_answer(
 
     Raises:
         ArtifactError: the names are of another layer or of other weights.
-        ValueError: a question without a known word, or too long a one; an answer that the network cannot give; an
-            unreadable image; scores that are not finite.
+        ValueError: no question answerer; a question without a known word, or too long a one; an answer that the network
+            cannot give; an unreadable image; scores that are not finite.
     """
+    check_speaker(answerer, QuestionAnswerer, names)
     index = None if answer is None else answerer.answer_index(answer)
     other = None if versus is None else answerer.answer_index(versus)
     if index is not None and index == other:
@@ -141,6 +143,11 @@ def _explain_one(
 
     def choose(output: Tensor) -> list[Target]:
         predictions.extend(best_classes(answerer.answers, output))
+        if index is None and predictions[0].index == versus:
+            raise ValueError(
+                f"versus is {predictions[0].label!r}, the network's own answer; give another versus, or also the "
+                "answer to compare with it"
+            )
         return class_targets(answerer.answers, [one.index for one in predictions], index, versus)
 
     found = inquiry.examine(

@@ -101,15 +101,20 @@ def target_sentence(target: Target, probability: float | None, ranking: Ranking,
 
 
 def _written(values: Sequence[float], *, share: bool) -> list[str]:
-    """Numbers with two decimals, or up to four where one would look like 0 (or a share like 1)."""
+    """Numbers with two decimals, or up to four where one would look like 0 (or a share like 1).
+
+    A share below or above all that four decimals can show is called so, as the page's chart calls it.
+    """
     texts: list[str] = []
     for decimals in (2, 3, 4):
         texts = [f"{value:.{decimals}f}" for value in values]
         if not any(_hides(value, text, share) for value, text in zip(values, texts, strict=True)):
             break
     for place, (value, text) in enumerate(zip(values, texts, strict=True)):
-        if share and _hides(value, text, share):
-            texts[place] = "below 0.0001" if value < 0.5 else "above 0.9999"
+        if share and 0 < 100 * value < 0.01:
+            texts[place] = "below 0.0001"
+        elif share and 99.99 < 100 * value < 100:
+            texts[place] = "above 0.9999"
         elif float(text) == 0:
             texts[place] = text.removeprefix("-")
     return [text.replace("-", "−") for text in texts]
@@ -146,9 +151,12 @@ def check_sentence(check: AblationCheck, target: Target) -> str:
         text += f"; without {_drawn_units(check)} it is {mean} on average"
         if low != high:
             text += f" ({low} to {high} in 90 % of the draws)"
-        # The verdict goes by the score: a probability hardly moves where it is near 0 or 1.
-        of_score = check.random_score
-        if of_score is not None and of_score.p5 <= check.score_without <= of_score.p95:
+        # The verdict goes by the score: a probability hardly moves where it is near 0 or 1. Where the numbers that
+        # stand there would give another one, the scores stand beside them.
+        no_more = _no_more_than_random(check)
+        if share and no_more != (_read(low) <= _read(now) <= _read(high)):
+            text += f"; {_scores_clause(check, target)}"
+        if no_more:
             text += (
                 ", so this unit matters no more here than a random one"
                 if len(check.units) == 1
@@ -158,6 +166,33 @@ def check_sentence(check: AblationCheck, target: Target) -> str:
         text += f". {_silent_units(check, units)} silent on this image, so zeroing "
         text += f"{'it' if len(check.silent) == 1 else 'them'} changes nothing"
     return f"{text}."
+
+
+def _no_more_than_random(check: AblationCheck) -> bool:
+    """Whether the score without the units is among those of nine in ten draws."""
+    spread = check.random_score
+    return spread is not None and spread.p5 <= check.score_without <= spread.p95
+
+
+def _read(share: str) -> float:
+    """The share that a reader takes from its text."""
+    return {"below 0.0001": 0.0, "above 0.9999": 1.0}[share] if " " in share else float(share)
+
+
+def _scores_clause(check: AblationCheck, target: Target) -> str:
+    """The scores behind a verdict, with as many decimals, from two to four, as it takes to see it."""
+    spread = check.random_score
+    assert spread is not None  # there were draws
+    values = (check.score, check.score_without, spread.mean, spread.p5, spread.p95)
+    for decimals in (2, 3, 4):
+        shown = [round(value, decimals) + 0.0 for value in values]  # no −0.0
+        if (shown[3] <= shown[1] <= shown[4]) == _no_more_than_random(check):
+            break
+    was, now, mean, low, high = (f"{value:.{decimals}f}".replace("-", "−") for value in shown)
+    what = "log-probability" if target.kind == "word" else "score"
+    change = "falls" if check.score_without < check.score else "rises"
+    moves = f"{change} from {was} to {now}" if was != now else f"stays at {now}"
+    return f"its {what} {moves}, without random ones it is {mean} ({low} to {high})"
 
 
 def _drawn_units(check: AblationCheck) -> str:

@@ -18,14 +18,18 @@ _FOLDER = Path(__file__).resolve().parent / "data" / "names"
 _SPEAKERS = dict.fromkeys((*CAPTIONERS, *ANSWERERS), "diorama-speakers")
 
 
+def has_shipped_names(model_name: str) -> bool:
+    """Whether names of this network come with the package."""
+    return (_FOLDER / _SPEAKERS.get(model_name, model_name)).is_dir()
+
+
 def shipped_names(model_name: str) -> Dissection:
     """The names of a network's units.
 
     Raises:
         ValueError: no names of this network come with the package.
     """
-    folder = _FOLDER / _SPEAKERS.get(model_name, model_name)
-    if not folder.is_dir():
+    if not has_shipped_names(model_name):
         known = ", ".join(
             sorted({path.name for path in _FOLDER.iterdir()} - {"diorama-speakers"} | {*_SPEAKERS})
         )
@@ -33,4 +37,4 @@ def shipped_names(model_name: str) -> Dissection:
             f"no names of {model_name} come with this package ({known} have some): dissect it on a concept set of "
             "yours, with --concepts coco:DIR or another"
         )
-    return Dissection.load(folder)
+    return Dissection.load(_FOLDER / _SPEAKERS.get(model_name, model_name))

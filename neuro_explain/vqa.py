@@ -14,6 +14,7 @@ a classifier of images whose classes are the answers, and is explained as one.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,11 +25,13 @@ from torch import Tensor, nn
 from dissection.recording import evaluating
 from neuro_explain.adapter import Adapter
 from neuro_explain.classes import find_class
-from neuro_explain.language.vocabulary import Reader, Text
+from neuro_explain.language.outside_inference import outside_inference_mode
+from neuro_explain.language.vocabulary import Reader, Text, none_known, shortened
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.targets import class_probabilities
 
 LONGEST = 26  # tokens of a question, as in VQA_LSTM_CNN
+_LISTED = 100  # answers that a message lists
 
 
 class QuestionAnswerer(Adapter):
@@ -41,7 +44,7 @@ class QuestionAnswerer(Adapter):
         longest: tokens that a question may have.
 
     Raises:
-        ValueError: as `Adapter`; no answers.
+        ValueError: as `Adapter`; no answers, or one of them twice.
     """
 
     def __init__(
@@ -69,8 +72,15 @@ class QuestionAnswerer(Adapter):
             origin=origin,
             licence=licence,
         )
-        if not answers:
-            raise ValueError("answers: expected the network's answers in the order of its scores, got none")
+        if isinstance(answers, str) or not answers:
+            got = repr(shortened(str(answers))) if answers else "none"
+            raise ValueError(f"answers: expected the network's answers in the order of its scores, got {got}")
+        twice = [answer for answer, count in Counter(answers).items() if count > 1]
+        if twice:
+            raise ValueError(
+                f"answers: expected each once, got {len(answers)} of which {len(set(answers))} differ; "
+                f"{twice[0]!r} stands there more than once"
+            )
         self.vocabulary = vocabulary
         self.answers = tuple(answers)
         self.longest = longest
@@ -99,8 +109,7 @@ class QuestionAnswerer(Adapter):
         """
         text = self.vocabulary.read(question)
         if not text.tokens:
-            why = text.note or "It has no words."
-            raise ValueError(f"question {question!r} has no word that {self.name} knows. {why}")
+            raise ValueError(none_known("question", question, text, reader=self.vocabulary, owner=self.name))
         if len(text.tokens) > self.longest:
             raise ValueError(
                 f"the question has {len(text.tokens)} tokens, {self.name} takes at most {self.longest}; shorten it"
@@ -111,9 +120,17 @@ class QuestionAnswerer(Adapter):
         """The number of an answer.
 
         Raises:
-            ValueError: none of the network's answers; near ones are offered.
+            ValueError: none of the network's answers; near ones are offered, and all where they are few.
         """
-        return find_class(self.answers, wanted, what="answer", owner=self.name, digits=False)
+        try:
+            return find_class(self.answers, wanted, what="answer", owner=self.name, digits=False)
+        except ValueError as error:
+            few = len(self.answers) <= _LISTED
+            all_of_them = (
+                f"All of them: {', '.join(self.answers)}" if few else "Its attribute `answers` lists them"
+            )
+            stop = "" if str(error).endswith("?") else "."
+            raise ValueError(f"{error}{stop} {all_of_them}") from error
 
     def answering(self, text: Text) -> Answering:
         """The network as it answers this question; see `Answering`."""
@@ -149,7 +166,8 @@ class Answering(nn.Module):
         self.net = answerer.net
         self.layer = f"net.{answerer.layer}"
         self._answerer = answerer
-        self._question = answerer.question(text)
+        with outside_inference_mode():
+            self._question = answerer.question(text)
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores of the answers `[N, A]`."""

@@ -105,7 +105,9 @@ def test_an_existing_artifact_is_refused_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     write(folder, "old")
     before = tree(tmp_path)
-    with pytest.raises(ArtifactError, match="already holds an artifact.*--overwrite"):
+    with pytest.raises(
+        ArtifactError, match="already holds an artifact.*overwrite=True, on the .* --overwrite"
+    ):
         write(folder, "new")
     assert tree(tmp_path) == before
 
@@ -194,6 +196,27 @@ def test_what_cannot_be_written_is_said_before_the_work(
     monkeypatch.setattr(artifact.os, "access", lambda path, _mode: Path(path) != place)
     with pytest.raises(ArtifactError, match=f"{place.name} is not a folder that can be written to"):
         check_writable(folder, kind="dissection")
+
+
+def test_a_folder_that_permissions_allow_and_the_disk_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write to /proc by its permissions: the message names what was asked for, and comes before the work."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(tmp_path / ".nope.writing-x"))
+
+    monkeypatch.setattr(artifact.tempfile, "TemporaryDirectory", refused)
+    with pytest.raises(ArtifactError, match=r"nope cannot be created: .* is not a folder") as caught:
+        check_writable(tmp_path / "nope", kind=KIND)
+    assert ".nope" not in str(caught.value)
+
+
+def test_nothing_stays_of_the_trial(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    for folder in (tmp_path / "d", tmp_path / "new" / "deep"):
+        check_writable(folder, kind=KIND)
+    assert tree(tmp_path) == {"d/": b""}
 
 
 class Interrupted(BaseException):

@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 from toy import photograph
-from toy_speakers import WORDS, names_for, toy_captioner
+from toy_speakers import PREPROCESS, WORDS, names_for, toy_captioner
 
 import neuro_explain as nx
 from dissection.artifact import ArtifactError
 from neuro_explain.captioning import Captioner
 from neuro_explain.gradcam import grad_cam
+from neuro_explain.language.vocabulary import Vocabulary
+from neuro_explain.sentence import percent
+from neuro_explain.targets import softmax_note
 
 
 def slow(captioner: Captioner, tokens: list[int]) -> tuple[list[float], list[np.ndarray], np.ndarray]:
@@ -208,3 +211,212 @@ def test_the_network_comes_back_as_it_was() -> None:
     nx.explain_caption(captioner, photograph(), names_for(captioner), caption="a lamp", top=4)
     assert captioner.net.training and captioner.net.lm.core.training
     assert all(p.grad is None and p.requires_grad for p in captioner.net.parameters())
+
+
+class Fixed(Captioner):
+    """Says what its scores say, whatever was said before: word i has the i-th of them plus a trace of the image."""
+
+    def __init__(self, scores: list[float], **options: Any) -> None:
+        self.fixed = torch.tensor(scores)
+        given = {"preprocess": PREPROCESS, "tower": "cnn.0", "name": "fixed", "longest": 3, **options}
+        super().__init__(toy_captioner().net, **given)
+
+    def encode(self, images: Tensor) -> Tensor:
+        return self.net.cnn[0](images)
+
+    def logits(self, encoded: Tensor, tokens: Tensor) -> Tensor:
+        seen = encoded.mean((1, 2, 3))[:, None, None] / 100
+        steps = torch.arange(len(self.fixed))
+        return (self.fixed + seen * steps).expand(-1, tokens.shape[1], -1)
+
+
+MARKED = Vocabulary(["<s>", "</s>", "a", "lamp"])
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+@pytest.mark.parametrize("given", [None, "a red lamp"])
+def test_captions_are_explained_under_inference_mode_too(mode: Any, given: str | None) -> None:
+    captioner = toy_captioner()
+    names = names_for(captioner)
+    want = nx.explain_caption(captioner, photograph(), names, caption=given, top=4)
+    with mode():
+        got = nx.explain_caption(captioner, photograph(), names, caption=given, top=4)
+        assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
+        assert not torch.is_grad_enabled()
+    assert got.text == want.text
+    np.testing.assert_array_equal(got.targets[0].alpha, want.targets[0].alpha)
+
+
+def test_a_place_may_be_digits_and_a_word_that_stands_there_twice_is_noted() -> None:
+    captioner = toy_captioner()
+    options: dict[str, Any] = {"caption": "a red lamp a lamp", "top": 4, "check": False}
+
+    def why(word: str | int) -> nx.Explanation:
+        return nx.explain_caption(captioner, photograph(), names_for(captioner), word=word, **options)
+
+    assert [target.index for target in why("3").targets] == [3, None, 0, 1, 2, 4]
+    assert why("3").to_dict() == why(3).to_dict()
+    notes = [note for note in why("lamp").notes if "stands in the caption" in note]
+    assert notes == [
+        "“lamp” stands in the caption at the places 2 and 4, counted from 0; the first is explained. For the next one "
+        "give its place: word=4, on the command line --word 4."
+    ]
+    assert why("lamp").targets[0].index == 2
+    for clear in ("red", "4", 4):
+        assert not [note for note in why(clear).notes if "stands in the caption" in note]
+    with pytest.raises(
+        ValueError, match="word 'lapm' is not in the caption .* from 0 to 4; did you mean lamp?"
+    ):
+        why("lapm")
+    with pytest.raises(ValueError, match="word 5 is not in the caption"):
+        why("5")
+
+
+def test_digits_that_are_a_word_are_the_word() -> None:
+    captioner = toy_captioner(vocabulary=Vocabulary(("a", "0", *WORDS[2:])))
+    why = nx.explain_caption(
+        captioner, photograph(), names_for(captioner), caption="a red 0", word="0", top=4, check=False
+    )
+    assert why.targets[0].index == 2
+
+
+def test_start_and_end_are_tokens_of_the_vocabulary() -> None:
+    for wrong, message in (
+        (70, r"start: expected a token of the vocabulary, from 0 to 5, the two behind its 4 words.*, got 70"),
+        (-1, r"start: .* got -1"),
+        ("<s>", r"start: expected a token, a whole number, got '<s>'; that word has 0"),
+        ("begin", r"start: expected a token, a whole number, got 'begin'"),
+        (True, r"start: expected a token, a whole number, got True"),
+        (1.0, r"start: expected a token, a whole number, got 1\.0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Fixed([0, 0, 1, 2], vocabulary=MARKED, start=wrong, end=1)
+        with pytest.raises(ValueError, match=message.replace("start", "end")):
+            Fixed([0, 0, 1, 2], vocabulary=MARKED, start=0, end=wrong)
+    assert Fixed([0, 0, 1, 2], vocabulary=MARKED, start=np.int64(0), end=1).start == 0
+    behind = Fixed([0, 0, 1, 2], vocabulary=MARKED, start=0, end=4)
+    with pytest.raises(ValueError, match="end: fixed scores the tokens 0 to 3, and 4 is none of them"):
+        behind.caption(photograph())
+
+
+def test_a_start_that_the_network_does_not_have_is_named_at_its_first_use() -> None:
+    captioner = toy_captioner(start=len(WORDS) + 1)  # its table of words ends before
+    with pytest.raises(
+        ValueError, match=r"cannot take the tokens 9 to 9 \(start is 9, end 8\): index out of range"
+    ):
+        captioner.caption(photograph())
+
+
+@pytest.mark.parametrize("given", [None, "a"])
+def test_a_vocabulary_of_another_length_than_the_scores_is_refused(given: str | None) -> None:
+    def explain(count: int, words: int) -> None:
+        vocabulary = Vocabulary(["<s>", "</s>", "a", "lamp", "red"][:words])
+        captioner = Fixed([0.0] * count, vocabulary=vocabulary, start=0, end=1)
+        nx.explain_caption(captioner, photograph(), names_for(captioner), caption=given, top=4)
+
+    with pytest.raises(
+        ValueError,
+        match=r"returned 6 scores for each token, its vocabulary has 5 words .*: token 5 has no word",
+    ):
+        explain(6, 5)
+    with pytest.raises(
+        ValueError, match="returned 4 scores .* 5 words .*: “red” has no score; give the vocabulary"
+    ):
+        explain(4, 5)
+    explain(5, 5)
+
+
+@pytest.mark.parametrize("given", [None, "a"])
+def test_scores_of_another_rank_are_named_wherever_they_come(given: str | None) -> None:
+    class Last(Fixed):
+        def logits(self, encoded: Tensor, tokens: Tensor) -> Any:
+            return self.out(super().logits(encoded, tokens))
+
+    captioner = Last([0, 0, 1, 2], vocabulary=MARKED, start=0, end=1)
+    for out, got in ((lambda s: s[:, -1], r"\[\d, 4\]"), (lambda s: s.tolist(), "a list")):
+        captioner.out = out  # type: ignore[attr-defined]
+        with pytest.raises(ValueError, match=rf"logits\(\) of fixed returned {got} .* expected \[N, T, V\]"):
+            nx.explain_caption(captioner, photograph(), names_for(captioner), caption=given, top=4)
+
+
+@pytest.mark.parametrize("beams", [1, 2, 3])
+def test_the_start_is_never_spoken_and_keeps_its_share(beams: int) -> None:
+    captioner = Fixed([9, 0, 1, 2], vocabulary=MARKED, start=0, end=1)
+    captions = captioner.caption(photograph(), beams=beams)
+    assert captions and all(0 not in caption.text.tokens for caption in captions)
+    encoded = captioner.encode(captioner.prepare(photograph()))
+    log_p = captioner.logits(encoded, torch.zeros(1, 1, dtype=torch.int64)).double().log_softmax(2)[0, 0]
+    for caption in captions:
+        want = sum(log_p[token].item() for token in (*caption.text.tokens, *([1] if caption.ended else [])))
+        assert caption.log_probability == pytest.approx(want, rel=1e-5)
+
+
+def test_a_given_caption_has_no_marks_in_it() -> None:
+    captioner = Fixed([0, 0, 1, 2], vocabulary=MARKED, start=0, end=1)
+    for caption, mark, which in (
+        ("a </s> lamp", "</s>", "end"),
+        ("a <s> lamp", "<s>", "start"),
+        ("<s> a lamp", "<s>", "start"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"“{mark}” is no word to fixed but the mark of its {which}.*leave it"
+        ):
+            captioner.read(caption)
+    assert captioner.read("a lamp").tokens == (2, 3)
+
+
+def test_a_network_that_would_rather_say_nothing_is_quoted_with_that() -> None:
+    captioner = Fixed([0, 5, 1, 2], vocabulary=MARKED, start=0, end=1)
+    why = nx.explain_caption(captioner, photograph(), names_for(captioner), top=4)
+    found = captioner.caption(photograph())[0]
+    assert found.silence is not None and found.silence > found.log_probability
+    (note,) = [note for note in why.notes if "rather" in note]
+    assert note == (
+        f"The network would rather have said nothing: that has a probability of {percent(np.exp(found.silence))}, this "
+        f"caption {percent(np.exp(found.log_probability))}."
+    )
+    encoded = captioner.encode(captioner.prepare(photograph()))
+    first = captioner.logits(encoded, torch.zeros(1, 1, dtype=torch.int64)).softmax(2)[0, 0, 1].item()
+    assert np.exp(found.silence) == pytest.approx(first, rel=1e-5)
+
+    class EndsAfterAWord(Fixed):
+        def logits(self, encoded: Tensor, tokens: Tensor) -> Tensor:
+            scores = super().logits(encoded, tokens).clone()
+            scores[:, 1:, 1] += 10
+            return scores
+
+    talkative = EndsAfterAWord([0, -2, 1, 2], vocabulary=MARKED, start=0, end=1)
+    assert talkative.caption(photograph())[0].silence is None
+    free = nx.explain_caption(talkative, photograph(), names_for(talkative), top=4)
+    assert not any("rather" in note for note in free.notes)
+
+
+def test_a_given_caption_is_explained_though_the_network_says_nothing(tmp_path: Any) -> None:
+    captioner = Fixed([0, 5, 1, 2], vocabulary=MARKED, start=0, end=1)
+    with pytest.raises(
+        ValueError, match="fixed has nothing to say .* let it follow more beams, or give a caption"
+    ):
+        captioner.caption(photograph(), beams=1)
+    why = nx.explain_caption(captioner, photograph(), names_for(captioner), caption="a lamp", beams=1, top=4)
+    assert why.predictions == () and why.asked is not None and why.asked.text == "a lamp"
+    assert not any("rather" in note for note in why.notes)
+    why.save(tmp_path / "why")
+    assert nx.load_explanation(tmp_path / "why").to_dict() == why.to_dict()
+    assert "a lamp" in nx.write_report(tmp_path / "why").read_text(encoding="utf-8")
+
+
+def test_logarithms_that_this_package_makes_are_no_reason_to_warn() -> None:
+    """The shares of these two tokens add up to 1, as a distribution's do. Warnings are errors in tests."""
+    captioner = Fixed([-50, 0, 0, -50], vocabulary=MARKED, start=0, end=1)
+    telling = captioner.telling(captioner.read("a"))
+    with torch.no_grad():
+        assert softmax_note(telling(captioner.prepare(photograph()))) is not None
+    why = nx.explain_caption(captioner, photograph(), names_for(captioner), caption="a", top=4)
+    assert why.text
+
+
+def test_beams_and_length_are_told_apart() -> None:
+    with pytest.raises(ValueError, match="^beams: expected at least 1, got 0$"):
+        toy_captioner().caption(photograph(), beams=0)
+    with pytest.raises(ValueError, match="^longest: expected at least 1 token, got 0$"):
+        toy_captioner(longest=0)

@@ -218,10 +218,42 @@ def test_answers_about_fresh_scenes_are_right(name: str, least: float) -> None:
 def test_random_weights_are_called_so() -> None:
     assert "random" in nx.load_captioner("diorama-captioner", weights="random").name
     assert "random" in nx.load_answerer("diorama-vqa", weights="random").name
-    with pytest.raises(ValueError, match="captioner 'diorama-vqa' is unknown"):
+
+
+def test_a_name_of_another_kind_of_network_says_what_it_is() -> None:
+    with pytest.raises(
+        ValueError, match="diorama-vqa answers questions: load_answerer, .*neuro-explain ask`"
+    ):
         nx.load_captioner("diorama-vqa")
-    with pytest.raises(ValueError, match="is unknown.*diorama-vqa"):
+    for name in ("diorama-captioner", "neuraltalk2"):
+        with pytest.raises(
+            ValueError, match=f"{name} is a captioner: load_captioner, .*neuro-explain caption`"
+        ):
+            nx.load_answerer(name)
+    for name in ("resnet18", "diorama-scenes", "efficientnet-lite0", "resnet18-places365", "timm:resnet18"):
+        with pytest.raises(ValueError, match=f"{name} is a classifier: load_model, .*neuro-explain explain`"):
+            nx.load_answerer(name)
+    with pytest.raises(ValueError, match="network 'diorama-vqx' is unknown; did you mean diorama-vqa"):
         nx.load_answerer("diorama-vqx")
+    with pytest.raises(
+        ValueError, match="network 'x' is unknown; expected diorama-captioner, neuraltalk2, hf:"
+    ):
+        nx.load_captioner("x")
+
+
+def test_ones_own_network_of_the_other_kind_says_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "speaks_otherwise.py").write_text(
+        "import neuro_explain as nx\n"
+        "def asked():\n    return nx.load_answerer('diorama-vqa')\n"
+        "def tells():\n    return nx.load_captioner('diorama-captioner')\n"
+    )
+    with pytest.raises(ValueError, match="speaks_otherwise:asked answers questions"):
+        nx.load_captioner("speaks_otherwise:asked")
+    with pytest.raises(ValueError, match="speaks_otherwise:tells is a captioner"):
+        nx.load_answerer("speaks_otherwise:tells")
 
 
 def test_an_image_of_another_size_is_taken() -> None:

@@ -436,3 +436,44 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="a model of class ViTModel, expected one of VisionEncoderDecoder"):
         load_hugging_face(tmp_path)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_loading_shows_no_bars_of_the_library_and_leaves_them_as_they_were(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], enabled: bool
+) -> None:
+    bars = transformers.utils.logging
+    captioner("vit-gpt2").net.save_pretrained(tmp_path)
+    Processor().tokenizer.save_pretrained(tmp_path)
+    Processor().image_processor.save_pretrained(tmp_path)
+    before = bars.is_progress_bar_enabled()
+    try:
+        (bars.enable_progress_bar if enabled else bars.disable_progress_bar)()
+        capfd.readouterr()
+        load_hugging_face(tmp_path)
+        assert "%|" not in capfd.readouterr().err
+        assert bars.is_progress_bar_enabled() is enabled
+    finally:
+        (bars.enable_progress_bar if before else bars.disable_progress_bar)()
+
+
+def test_candidates_made_under_inference_mode_can_be_differentiated() -> None:
+    made = answerer("blip")
+    with torch.inference_mode():
+        index = made.answer_index("left table")
+        asking = made.answering(made.read(QUESTION))
+    assert float(grad_cam(asking, made.prepare(photo()), [index], layer=asking.layer).alpha.abs().max()) > 0
+
+
+def test_a_model_of_the_other_kind_says_what_it_is(tmp_path: Path) -> None:
+    from neuro_explain.zoo import load_answerer, load_captioner
+
+    answerer("vilt").net.save_pretrained(tmp_path / "asks")
+    captioner("vit-gpt2").net.save_pretrained(tmp_path / "tells")
+    for name in ("asks", "tells"):
+        Processor().tokenizer.save_pretrained(tmp_path / name)
+        Processor().image_processor.save_pretrained(tmp_path / name)
+    with pytest.raises(ValueError, match="asks answers questions: load_answerer, .* `neuro-explain ask`"):
+        load_captioner(f"hf:{tmp_path / 'asks'}")
+    with pytest.raises(ValueError, match="tells is a captioner: load_captioner, .* `neuro-explain caption`"):
+        load_answerer(f"hf:{tmp_path / 'tells'}")

@@ -135,6 +135,28 @@ def test_the_keyboard_goes_from_word_to_word(show: Any) -> None:
     assert shown(page) == WHOLE
 
 
+def test_the_arrows_lead_to_the_words_from_anywhere_but_a_control(show: Any) -> None:
+    page = show("caption")
+    focused = "document.activeElement.querySelector('bdi')?.textContent"
+    page.keyboard.press("End")  # scrolls the page
+    assert shown(page) == WHOLE
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(focused) == "a" and shown(page)[1] == "Why “a”?"
+    page.keyboard.press("ArrowRight")
+    assert shown(page)[1] == "Why “red”?"
+    page = show("caption", "#target-3")
+    page.keyboard.press("ArrowLeft")  # from the word that is shown
+    assert page.evaluate(focused) == "red"
+    page = show("caption")
+    opacity = page.locator("#opacity")
+    opacity.focus()
+    page.keyboard.press("ArrowLeft")
+    assert opacity.input_value() == "79" and shown(page) == WHOLE
+    page.locator("#mode input").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#mode input").nth(1).is_checked() and shown(page) == WHOLE
+
+
 def test_a_word_can_be_linked_to(show: Any) -> None:
     page = show("caption", "#target-7")
     assert shown(page) == CHAIRS and [text.split()[0] for text in chosen(page)] == ["chairs"]

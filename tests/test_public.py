@@ -8,6 +8,7 @@ PUBLIC = [
     "ArtifactError",
     "Caption",
     "Captioner",
+    "Cluster",
     "Concept",
     "ConceptDataset",
     "Dissection",

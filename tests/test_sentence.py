@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from neuro_explain.sentence import (
     target_sentence,
 )
 from neuro_explain.targets import Target
+from reports.words import percent as chart_percent
 
 X = Target.of_class(0, "x")
 
@@ -372,6 +374,64 @@ def test_small_scores() -> None:
     assert "from −3.00 to 0.00;" in check_sentence(check(**near, score=-3.0, score_without=-0.0), X)
 
 
+def shown_within(text: str) -> bool:
+    """Whether the sentence shows what is left among the draws, by its own numbers."""
+    number = r"(below 0\.0001|above 0\.9999|\d\.\d+)"
+    first, drawn = text.split("; without ")[:2]
+    values = [{"below 0.0001": 0, "above 0.9999": 1}.get(one, one) for one in re.findall(number, first)]
+    mean, *ends = [{"below 0.0001": 0, "above 0.9999": 1}.get(one, one) for one in re.findall(number, drawn)]
+    low, high = ends or (mean, mean)
+    return float(low) <= float(values[-1]) <= float(high)
+
+
+def test_scores_stand_there_where_probabilities_would_show_another_verdict() -> None:
+    """In both directions, and nowhere else."""
+    seems_little = check(
+        score=11.4,
+        score_without=2.25,
+        probability=0.9953,
+        probability_without=0.0006,
+        random_probability=Spread(0.9261, 0.0003, 0.9983),
+    )
+    assert check_sentence(seems_little, X) == (
+        "Without the five strongest units p(x) falls from 0.9953 to 0.0006; without five random units that fire here "
+        "it is 0.9261 on average (0.0003 to 0.9983 in 90 % of the draws); its score falls from 11.40 to 2.25, without "
+        "random ones it is 7.25 (6.50 to 7.75)."
+    )
+    seems_much = check(score_without=6.75, probability_without=0.7)
+    assert check_sentence(seems_much, X) == (
+        f"Without the five strongest units p(x) falls from 0.83 to 0.70; {RANDOM}; its score falls from 7.50 to 6.75, "
+        "without random ones it is 7.25 (6.50 to 7.75), so these units matter no more here than random ones."
+    )
+    for agrees in (check(), check(score_without=6.75, probability_without=0.8), check(**CONTRAST)):
+        assert "; its" not in check_sentence(agrees, X)
+
+
+def test_scores_beside_probabilities_have_the_decimals_that_show_the_verdict() -> None:
+    rounded = {"score_without": 6.4996, "probability_without": 0.8, "random_score": Spread(7, 6.5, 8)}
+    assert "from 7.500 to 6.4996" not in (text := check_sentence(check(**rounded), X))
+    assert "falls from 7.5000 to 6.4996, without random ones it is 7.0000 (6.5000 to 8.0000)." in text
+    word = Target("“map”", lambda output: output[:, 0], "word", 0)
+    below = {"score": -1.0, "score_without": -1.7, "random_score": Spread(-1.1, -1.2, -1.0)}
+    text = check_sentence(check(**below, probability_without=0.8), word)
+    assert (
+        "; its log-probability falls from −1.00 to −1.70, without random ones it is −1.10 (−1.20 to" in text
+    )
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_small_and_large_shares_are_called_so_where_the_chart_does(before: float, after: float) -> None:
+    drawn = Spread(0.5, 0.5, 0.5)
+    text = check_sentence(
+        check(probability=before, probability_without=after, random_probability=drawn), X
+    ).split("; without")[0]
+    for word, called in (("below", "less than"), ("above", "more than")):
+        on_the_page = [chart_percent(value).startswith(called) for value in (before, after)]
+        if "stays" not in text:
+            assert text.count(word) == sum(on_the_page)
+        assert (word in text) <= any(on_the_page)
+
+
 @given(st.floats(0, 1), st.floats(0, 1), st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)))
 def test_words_agree_with_numbers(before: float, after: float, three: tuple[float, float, float]) -> None:
     low, mean, high = sorted(three)
@@ -379,6 +439,8 @@ def test_words_agree_with_numbers(before: float, after: float, three: tuple[floa
     probabilities = {"probability": before, "probability_without": after, "random_probability": drawn}
     scores = {"score": before, "score_without": after, "random_score": drawn}
     text = check_sentence(check(**probabilities, **scores), X)
+    share_text = text.split("; its score")[0]
+    assert ("; its score" in text) == (shown_within(share_text) != (low <= after <= high))
     if "falls from" in text:
         assert after < before
     elif "rises from" in text:

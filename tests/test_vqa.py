@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from toy import photograph
-from toy_speakers import ANSWERS, names_for, toy_answerer
+from toy_speakers import ANSWERS, names_for, toy_answerer, toy_captioner
 
 import neuro_explain as nx
 from neuro_explain.language.lstm_cnn import PAD
@@ -138,3 +138,95 @@ def test_scores_of_the_wrong_shape_are_named() -> None:
         wrong.answer(photograph(), QUESTION)
     with pytest.raises(ValueError, match="expected the network's answers"):
         toy_answerer(answers=())
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_answers_are_explained_under_inference_mode_too(mode: Any) -> None:
+    answerer = toy_answerer()
+    names = names_for(answerer)
+    want = nx.explain_answer(answerer, photograph(), QUESTION, names, top=4)
+    with mode():
+        got = nx.explain_answer(answerer, photograph(), QUESTION, names, top=4)
+        assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
+        assert not torch.is_grad_enabled()
+    assert got.text == want.text
+    np.testing.assert_array_equal(got.targets[0].alpha, want.targets[0].alpha)
+
+
+def test_an_answer_twice_and_answers_that_are_one_text_are_refused() -> None:
+    with pytest.raises(ValueError, match="answers: expected each once, got 5 of which 4 differ; 'no' stands"):
+        toy_answerer(answers=("yes", "no", "red", "no", "2"))
+    with pytest.raises(ValueError, match="answers: expected the network's answers .*, got 'yes'"):
+        toy_answerer(answers="yes")
+
+
+def test_what_cannot_be_asked_is_refused_with_what_it_is() -> None:
+    answerer, captioner = toy_answerer(), toy_captioner()
+    names = names_for(answerer)
+    with pytest.raises(
+        ValueError,
+        match=r"answerer: expected a neuro_explain.QuestionAnswerer, got a .*; explain_caption explains",
+    ):
+        nx.explain_answer(captioner, photograph(), QUESTION, names)  # type: ignore[call-overload]
+    with pytest.raises(
+        ValueError,
+        match=r"captioner: expected a neuro_explain.Captioner, got a .*; explain_answer explains it",
+    ):
+        nx.explain_caption(answerer, photograph(), names)  # type: ignore[call-overload]
+    with pytest.raises(
+        ValueError, match=r"answerer: expected a neuro_explain.QuestionAnswerer, got a Tower$"
+    ):
+        nx.explain_answer(answerer.tower, photograph(), QUESTION, names)  # type: ignore[call-overload]
+    for nothing, got in ((None, "None"), (7, "a int")):
+        with pytest.raises(
+            ValueError, match=f"names: expected those of the units of layer .*, got {got}; make"
+        ):
+            nx.explain_answer(answerer, photograph(), QUESTION, nothing)  # type: ignore[call-overload]
+        with pytest.raises(
+            ValueError, match=f"names: expected those of the units of layer .*, got {got}; make"
+        ):
+            nx.explain_caption(captioner, photograph(), nothing)  # type: ignore[call-overload]
+
+
+def test_messages_offer_words_and_answers_and_repeat_little() -> None:
+    answerer = toy_answerer()
+    with pytest.raises(
+        ValueError, match="Give at least one word of its vocabulary, such as there, lamp, what, colour"
+    ):
+        answerer.read("")
+    with pytest.raises(ValueError) as caught:
+        answerer.read(" ".join(f"zebra{number}" for number in range(60)))
+    assert len(str(caught.value)) < 450 and "and 52 more are not among" in str(caught.value)
+    with pytest.raises(ValueError) as caught:
+        answerer.read("z" * 300)
+    assert "z" * 79 + "…" in str(caught.value) and "z" * 81 not in str(caught.value)
+    with pytest.raises(ValueError, match="'xyzzy' is none of .* All of them: yes, no, red, blue, 2$"):
+        answerer.answer_index("xyzzy")
+    many = toy_answerer()
+    many.answers = tuple(f"answer {number}" for number in range(101))
+    with pytest.raises(ValueError, match="none of .*101 answers: .* Its attribute `answers` lists them$"):
+        many.answer_index("xyzzy")
+
+
+def test_versus_the_networks_own_answer_is_refused_in_words_that_fit_both_programs() -> None:
+    answerer = toy_answerer()
+    best, _ = answerer.answer(photograph(), QUESTION)[0]
+    with pytest.raises(
+        ValueError, match=f"versus is '{best}', the network's own answer; give another"
+    ) as caught:
+        nx.explain_answer(answerer, photograph(), QUESTION, names_for(answerer), versus=best, top=4)
+    assert "target" not in str(caught.value)
+
+
+def test_scores_that_are_probabilities_still_warn() -> None:
+    class Shares(type(toy_answerer())):  # type: ignore[misc]
+        def scores(self, images: Tensor, question: Any) -> Tensor:
+            return super().scores(images, question).softmax(1)
+
+    kept = toy_answerer()
+    shares = Shares(
+        kept.net, preprocess=kept.tower.preprocess, vocabulary=kept.vocabulary, answers=ANSWERS, tower="cnn.0"
+    )
+    with pytest.warns(UserWarning, match="looks like probabilities"):
+        why = nx.explain_answer(shares, photograph(), QUESTION, names_for(shares), top=4)
+    assert any("looks like probabilities" in note for note in why.notes)

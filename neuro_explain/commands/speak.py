@@ -61,13 +61,17 @@ def caption(
     **options: Any,
 ) -> int:
     """Explain a captioner's caption of each image, and each of its words."""
+    from neuro_explain.captioning import Captioner
     from neuro_explain.explain_caption import explain_caption
+    from neuro_explain.recipes.speakers import check_name
     from neuro_explain.runs import output_folders
     from neuro_explain.zoo import load_captioner
 
     folders = output_folders(images, out, overwrite=overwrite)
+    check_name(model, Captioner)
+    names = _names(model, names_source)  # before the network is loaded, which may take long
     captioner = load_captioner(model, weights=weights, device=device, download=download)
-    names = _names(captioner, model, names_source)
+    _tell_layer(captioner)
     return explain_all(
         lambda image: explain_caption(captioner, image, names, caption=given, **options),
         folders,
@@ -96,21 +100,26 @@ def ask(
 ) -> int:
     """Ask a question about each image, and explain the answer."""
     from neuro_explain.explain_answer import explain_answer
+    from neuro_explain.language.vocabulary import shortened
+    from neuro_explain.recipes.speakers import check_name
     from neuro_explain.runs import output_folders
+    from neuro_explain.vqa import QuestionAnswerer
     from neuro_explain.zoo import load_answerer
 
     *paths, question = arguments
     if not paths:
         raise click.UsageError(
-            f"expected one image or more and then a question, got only {question!r}; "
+            f"expected one image or more and then a question, got only {shortened(question)!r}; "
             'for example: neuro-explain ask street.jpg "what colour is the umbrella?" --out runs/street'
         )
-    if Path(question).is_file():
+    if _is_file(question):
         raise click.UsageError(f"the last argument is the question, but {question!r} is a file")
     folders = output_folders([Path(path) for path in paths], out, overwrite=overwrite)
+    check_name(model, QuestionAnswerer)
+    names = _names(model, names_source)  # before the network is loaded, which may take long
     answerer = load_answerer(model, weights=weights, device=device, download=download)
+    _tell_layer(answerer)
     answerer.read(question)  # what is wrong with it is wrong for every image
-    names = _names(answerer, model, names_source)
     return explain_all(
         lambda image: explain_answer(answerer, image, question, names, **options),
         folders,
@@ -119,11 +128,27 @@ def ask(
     )
 
 
-def _names(adapter: Adapter, model: str, source: Path | None) -> NamesSource:
-    """The names that are given, or those that come with the network."""
+def _is_file(text: str) -> bool:
+    """Whether a text is the path of a file; a question can be too long to be a path at all."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
+
+
+def _tell_layer(adapter: Adapter) -> None:
     click.echo(f"{adapter.name}: {adapter.tower.layer_reason}", err=True)
+
+
+def _names(model: str, source: Path | None) -> NamesSource:
+    """The names that are given, or those that come with the network."""
     if source is not None:
         return source
-    from neuro_explain.shipped_names import shipped_names
+    from neuro_explain.shipped_names import has_shipped_names, shipped_names
 
+    if not has_shipped_names(model):
+        raise ValueError(
+            f"no names of {model}'s units come with this package: make them with `neuro-explain dissect --model "
+            f"{model} --concepts coco:DIR --out DIR`, on this or another concept set, and give --names DIR"
+        )
     return shipped_names(model)

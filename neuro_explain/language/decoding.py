@@ -36,6 +36,8 @@ def beam_search(
 ) -> list[Decoded]:
     """The best sentences, best first: at most `beams`, at least one.
 
+    The start is never spoken, unless it is the end too; its share is not given to the other tokens.
+
     Args:
         following: from tokens `[B, t]`, the first of which is the start, to scores `[B, C]` of what comes next.
         start, end: their tokens.
@@ -45,8 +47,10 @@ def beam_search(
     Raises:
         ValueError: no beam, no token, or scores that are not finite.
     """
-    if beams < 1 or longest < 1:
-        raise ValueError(f"beams and longest: expected at least 1 each, got {beams} and {longest}")
+    if beams < 1:
+        raise ValueError(f"beams: expected at least 1, got {beams}")
+    if longest < 1:
+        raise ValueError(f"longest: expected at least 1 token, got {longest}")
     rows = torch.tensor([[start]])
     totals = torch.zeros(1, dtype=torch.float64)
     done: list[Decoded] = []
@@ -55,6 +59,8 @@ def beam_search(
         if bool(scores.isnan().any()):
             raise ValueError("the network's scores of the next word are NaN; check its weights and its input")
         ways = totals[:, None] + scores.log_softmax(dim=1)
+        if start != end and start < ways.shape[1]:
+            ways[:, start] = -torch.inf
         if rows.shape[1] > longest:  # nothing but the end may follow
             done += [
                 Decoded(tuple(row[1:]), total, True)

@@ -13,7 +13,8 @@ to load a model by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -112,14 +113,19 @@ def load_hugging_face(
     shown = Path(name).name if Path(name).is_dir() else str(name)
     where: dict[str, Any] = {"pretrained_model_name_or_path": str(name), "local_files_only": not download}
     try:
-        made_as = transformers.AutoConfig.from_pretrained(**where).architectures or ["none"]
-        if made_as[0] not in KNOWN:
-            raise ValueError(f"{shown}: a model of class {made_as[0]}, expected one of {', '.join(KNOWN)}")
-        model, found = getattr(transformers, made_as[0]).from_pretrained(**where, output_loading_info=True)
-        parts = _Parts(
-            transformers.AutoTokenizer.from_pretrained(**where),
-            transformers.AutoImageProcessor.from_pretrained(**where),
-        )
+        with _without_progress_bars():
+            made_as = transformers.AutoConfig.from_pretrained(**where).architectures or ["none"]
+            if made_as[0] not in KNOWN:
+                raise ValueError(
+                    f"{shown}: a model of class {made_as[0]}, expected one of {', '.join(KNOWN)}"
+                )
+            model, found = getattr(transformers, made_as[0]).from_pretrained(
+                **where, output_loading_info=True
+            )
+            parts = _Parts(
+                transformers.AutoTokenizer.from_pretrained(**where),
+                transformers.AutoImageProcessor.from_pretrained(**where),
+            )
     except OSError as error:
         if download and not Path(name).is_dir():
             raise ConnectionError(f"{shown}: transformers could not download it: {error}") from error
@@ -132,6 +138,19 @@ def load_hugging_face(
         raise ValueError(f"{shown}: {len(missing)} weights are missing, {missing[0]} among them")
     facts = {"name": shown, "weights": "pretrained", "origin": f"Hugging Face, {shown}", **options}
     return hugging_face(model.eval(), parts, answers=answers, **facts)
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Silences the library's own progress bars, which would stand among our lines; they are as before afterwards."""
+    bars: Any = import_module("transformers.utils.logging")
+    before = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if before:
+            bars.enable_progress_bar()
 
 
 @dataclass(frozen=True)

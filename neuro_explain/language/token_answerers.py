@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from neuro_explain.language.outside_inference import outside_inference_mode
 from neuro_explain.language.pieces import Pieces
 from neuro_explain.language.token_tower import TokenAdapter, decoded, image_size, plain_attention, tokens_of
 from neuro_explain.vqa import QuestionAnswerer
@@ -89,7 +90,8 @@ class BlipAnswerer(TokenAnswerer):
                 raise ValueError(f"answers: {answer!r} has no words")
             rows.append([config.bos_token_id, *tokens, config.sep_token_id])
         longest = max(map(len, rows))
-        return torch.tensor([row + [-1] * (longest - len(row)) for row in rows])
+        with outside_inference_mode():
+            return torch.tensor([row + [-1] * (longest - len(row)) for row in rows])
 
 
 class ViltAnswerer(TokenAnswerer):

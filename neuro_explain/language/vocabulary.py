@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 _AROUND = ".,;:!?\"'()[]{}“”‘’…"
+_ECHOED = 80  # characters of a person's text that a message repeats
+_LISTED = 8  # unknown words that a note lists
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,32 @@ class Reader(Protocol):
     def write(self, tokens: Sequence[int]) -> Text:
         """The words that tokens, without start and end, stand for."""
         ...
+
+
+def shortened(text: str, longest: int = _ECHOED) -> str:
+    """A text as a message repeats it: cut where it is long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def none_known(what: str, given: str, read: Text, *, reader: Reader, owner: str) -> str:
+    """The message for a text without a word that is known; it offers some that are.
+
+    Args:
+        what: "question" or "caption".
+        given: the text.
+        read: what the reader made of it.
+        reader: the words.
+        owner: the network's name.
+    """
+    words = [word for word in getattr(reader, "words", ()) if word.isalpha() and len(word) > 2]
+    some = words[:: max(1, len(words) // 4)][:4]
+    advice = (
+        f"at least one word of its vocabulary, such as {', '.join(some)}" if some else "at least one word"
+    )
+    return (
+        f"{what} {shortened(given)!r} has no word that {owner} knows. {read.note or 'It has no words.'} "
+        f"Give {advice}."
+    )
 
 
 class Vocabulary:
@@ -101,7 +129,9 @@ class Vocabulary:
     def _note(self, missing: Sequence[str]) -> str:
         if not missing:
             return ""
-        which = ", ".join(f"“{word}”{self._near(word)}" for word in missing)
+        which = ", ".join(f"“{shortened(word, 40)}”{self._near(word)}" for word in missing[:_LISTED])
+        if len(missing) > _LISTED:
+            which += f" and {len(missing) - _LISTED} more"
         is_not, was = ("is not", "it was") if len(missing) == 1 else ("are not", "they were")
         done = "left out" if self.unknown is None else f"read as “{self.words[self.unknown]}”"
         return f"{which} {is_not} among the {len(self.words)} words that the network knows; {was} {done}."

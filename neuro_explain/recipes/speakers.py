@@ -27,6 +27,15 @@ NEURALTALK2 = "neuraltalk2"
 
 Kind = TypeVar("Kind", bound=Adapter)
 
+_KNOWN: dict[type[Adapter], tuple[str, ...]] = {
+    Captioner: (*diorama_speakers.CAPTIONERS, NEURALTALK2),
+    QuestionAnswerer: diorama_speakers.ANSWERERS,
+}
+_IS: dict[type[Adapter], str] = {
+    Captioner: "is a captioner: load_captioner, on the command line `neuro-explain caption`",
+    QuestionAnswerer: "answers questions: load_answerer, on the command line `neuro-explain ask`",
+}
+
 
 def load_captioner(
     name: str,
@@ -47,6 +56,7 @@ def load_captioner(
     Raises:
         FileNotFoundError, ModuleNotFoundError, ValueError: as `load_model`.
     """
+    check_name(name, Captioner)
     if name in diorama_speakers.CAPTIONERS:
         return _on(diorama_speakers.load_captioner(name, weights), device)
     if name == NEURALTALK2:
@@ -71,7 +81,7 @@ def load_captioner(
             ),
             device,
         )
-    captioner: Captioner = _made(name, Captioner, weights, download, diorama_speakers.CAPTIONERS)
+    captioner: Captioner = _made(name, Captioner, weights, download)
     return _on(captioner, device)
 
 
@@ -93,9 +103,10 @@ def load_answerer(
     Raises:
         FileNotFoundError, ModuleNotFoundError, ValueError: as `load_model`.
     """
+    check_name(name, QuestionAnswerer)
     if name in diorama_speakers.ANSWERERS:
         return _on(diorama_speakers.load_answerer(name, weights), device)
-    answerer: QuestionAnswerer = _made(name, QuestionAnswerer, weights, download, diorama_speakers.ANSWERERS)
+    answerer: QuestionAnswerer = _made(name, QuestionAnswerer, weights, download)
     return _on(answerer, device)
 
 
@@ -116,7 +127,7 @@ def load_speaker(
     if name in diorama_speakers.ANSWERERS:
         return load_answerer(name, weights=weights, device=device, download=download)
     if name.startswith(HUGGING_FACE):
-        speaker: Adapter = _made(name, Adapter, weights, download, ())
+        speaker: Adapter = _made(name, Adapter, weights, download)
         return _on(speaker, device)
     if ":" in name and not name.startswith(timm_nets.PREFIX):
         made = call(name)
@@ -124,13 +135,30 @@ def load_speaker(
     return None
 
 
-def _made(name: str, kind: Any, weights: str | Path | None, download: bool, known: tuple[str, ...]) -> Any:
+def check_name(name: str, kind: type[Captioner] | type[QuestionAnswerer]) -> None:
+    """Refuses, before anything is loaded, a name that cannot be one of this kind.
+
+    Raises:
+        ValueError: it is known as something else, and as what; or not at all, and then near names are offered.
+    """
+    known = _KNOWN[kind]
+    if name in known or (":" in name and not name.startswith(timm_nets.PREFIX)):
+        return
+    for other, names in _KNOWN.items():
+        if name in names:
+            raise ValueError(f"{name} {_IS[other]}")
+    from neuro_explain.zoo import list_models  # which knows this module too
+
+    if name.startswith(timm_nets.PREFIX) or any(entry.name == name for entry in list_models()):
+        raise ValueError(f"{name} is a classifier: load_model, on the command line `neuro-explain explain`")
+    raise ValueError(
+        f"network {name!r} is unknown{near(name.lower(), known)}; expected {', '.join(known)}, hf:NAME-OR-FOLDER, or "
+        "package.module:callable"
+    )
+
+
+def _made(name: str, kind: Any, weights: str | Path | None, download: bool) -> Any:
     """What a library or the user's own code makes of a name."""
-    if not name.startswith(HUGGING_FACE) and ":" not in name:
-        raise ValueError(
-            f"{kind.__name__.lower()} {name!r} is unknown{near(name.lower(), known)}; expected "
-            f"{', '.join(known)}, hf:NAME-OR-FOLDER, or package.module:callable"
-        )
     if weights is not None:
         raise ValueError(f"{name}: its weights come with it; leave weights= out")
     if name.startswith(HUGGING_FACE):
@@ -139,6 +167,9 @@ def _made(name: str, kind: Any, weights: str | Path | None, download: bool, know
         made: object = load_hugging_face(name.removeprefix(HUGGING_FACE), download=download)
     else:
         made = call(name)
+    for other, what in _IS.items():
+        if isinstance(made, other) and not issubclass(other, kind):
+            raise ValueError(f"{name} {what}")
     if not isinstance(made, kind):
         raise ValueError(f"{name}: expected a neuro_explain.{kind.__name__}, got a {type(made).__name__}")
     return made
