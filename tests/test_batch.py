@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -748,3 +749,67 @@ def test_inputs_are_counted_and_none_is_an_error(tmp_path: Path) -> None:
     nothing = Inputs([], [], None, None, "sha256:0")
     with pytest.raises(ValueError, match="image"):
         explain_batch(model, nothing, toy_names(model), tmp_path / "out", top=3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_who_outlives_a_killed_run_does_not_hold_its_lock(tmp_path: Path) -> None:
+    """Of a run that is killed, readers may be left for a while."""
+    lines = f"""
+        import os, time
+        from pathlib import Path
+        from neuro_explain.batch.lock import locked
+        with locked(Path({str(tmp_path)!r})):
+            child = os.fork()
+            if child:
+                print(child, flush=True)
+            time.sleep(60)
+    """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(lines)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    try:
+        with pytest.raises(ArtifactError, match="being written by another process"), locked(tmp_path):
+            pass
+        parent.kill()
+        parent.wait()
+        os.kill(child, 0)  # it is still there
+        with locked(tmp_path):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        parent.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's own watch must do")
+def test_readers_end_with_a_killed_run(photographs: Path, tmp_path: Path) -> None:
+    """Also those that wait for someone to read what they have read."""
+    lines = f"""
+        import multiprocessing, time
+        from pathlib import Path
+        from neuro_explain.batch.decode import batches
+        from neuro_explain.preprocess import Preprocess
+        path = {str(photographs / "00.png")!r}
+        read = batches([[path] * 16] * 50, Preprocess(), workers=2)
+        next(read)
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        time.sleep(60)
+    """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(lines)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    parent.stdout.close()
+    assert len(children) == 2
+    time.sleep(1)  # the line to the parent is full by now
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
+        state = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in alive]
+        if set(state) == {"Z"}:  # ended; nobody has asked after it
+            break
+        assert time.monotonic() < deadline, state
+        time.sleep(0.1)

@@ -118,7 +118,7 @@ def test_a_batch_has_the_same_rows(cluster: Cluster, photographs: Path, tmp_path
             tmp_path / out,
             top=3,
             batch_size=4,
-            workers=0,
+            workers=0 if where is None else 3,
             cluster=where,
             progress=False,
         )

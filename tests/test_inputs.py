@@ -158,6 +158,8 @@ def test_labels_in_a_column_of_another_name(tmp_path: Path) -> None:
         ValueError, match=r"list\.csv: has no column 'number' for the labels; it has image, index"
     ):
         open_inputs(path, classes=CLASSES, label_column="number")
+    with pytest.raises(ValueError, match="label_column: only a .csv list has columns"):
+        open_inputs(written(tmp_path, "l.txt", "x.jpg 1\n"), classes=CLASSES, label_column="number")
     with pytest.raises(ValueError, match="label_column: only a list has columns"):
         open_inputs(tmp_path, classes=CLASSES, label_column="number")
 

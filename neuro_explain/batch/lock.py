@@ -4,8 +4,8 @@ with locked(folder):
     ...
 
 The system takes the lock away when the process ends, however it ends, so a killed run leaves nothing that a person
-would have to remove. It holds among the processes of one machine; whether it does between machines that share a
-folder is up to the file system.
+would have to remove; processes that it has forked off, and that may outlive it, do not hold it. It holds among the
+processes of one machine; whether it does between machines that share a folder is up to the file system.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def locked(folder: Path) -> Iterator[None]:
         ArtifactError: another process holds it.
     """
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    _held.add(handle)
     try:
         try:
             _take(handle)
@@ -38,7 +39,21 @@ def locked(folder: Path) -> Iterator[None]:
             ) from error
         yield
     finally:
+        _held.discard(handle)
         os.close(handle)
+
+
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    """In a process that is forked off: the lock is its parent's, and must end with it."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _take(handle: int) -> None:

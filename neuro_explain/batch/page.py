@@ -58,7 +58,9 @@ def explanation_page(
     run = read_run(folder)
     row = _row(folder, image)
     if row["error"] is not None:
-        raise ArtifactError(f"{image} could not be explained in this run: {row['error']}")
+        raise ArtifactError(
+            f"{image} could not be explained in this run: {row['error'].removeprefix(f'{Path(image).name}: ')}"
+        )
     place = folder / "pages" / page_slug(image)
     model = model or _model(folder)
     names = names or load_names(_reopen(folder, "names", "--names"))

@@ -74,7 +74,7 @@ def read_run(folder: str | os.PathLike[str], *, finished: bool = True) -> dict[s
         raise ArtifactError(f"{path / RUN} is damaged ({error}); choose another folder") from error
     if finished and not (path / MANIFEST).is_file():
         raise ArtifactError(
-            f"the run in {folder} is not finished; go on with `neuro-explain batch … --out {path.name} --resume`"
+            f"the run in {folder} is not finished; go on with `neuro-explain batch … --out {folder} --resume`"
         )
     return plan
 

@@ -62,7 +62,7 @@ def explain_batch(
         rank_by: what the ranking sorts by.
         named_only: rank named units alone.
         batch_size: images per forward pass.
-        workers: processes that read images; 0 reads in this one.
+        workers: processes that read images; 0 reads in this one. On a cluster, threads of each share.
         thumbnails: keep a small picture of each image, for the index page.
         resume: go on with the run in `out`, if there is one.
         seed: of the noise on which it is tried whether alpha depends on the image.
@@ -84,7 +84,9 @@ def explain_batch(
     inquiry = open_inquiry(
         model, names, top=top, rank_by=rank_by, named_only=named_only, check=False, draws=DRAWS, seed=seed
     )
-    least = {"best": (best, 1), "batch_size": (batch_size, 1), "workers": (workers, 0)}
+    if not 1 <= best <= len(model.classes):
+        raise ValueError(f"best: expected 1 to {len(model.classes)}, the network's classes, got {best}")
+    least = {"batch_size": (batch_size, 1), "workers": (workers, 0)}
     for name, (value, at_least) in least.items():
         if value < at_least:
             raise ValueError(f"{name}: expected at least {at_least}, got {value}")
@@ -115,7 +117,7 @@ def explain_batch(
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         options = {
-            "best": min(best, len(model.classes)),
+            "best": best,
             "top": top,
             "rank_by": rank_by,
             "named_only": named_only,
@@ -132,8 +134,9 @@ def _check_new(folder: Path) -> None:
     check_writable(folder, kind=KIND, overwrite=False)
     if (folder / RUN).exists():
         there = len(part_paths(folder))
+        parts = "part of it is" if there == 1 else "parts of it are"
         raise ArtifactError(
-            f"{folder} holds a run that is not finished ({there} part{'s' * (there != 1)} of it are there); go on with "
+            f"{folder} holds a run that is not finished ({there} {parts} there); go on with "
             "it (--resume), or choose another folder"
         )
     if folder.exists() and any(item.name not in (LOCK, REOPEN) for item in folder.iterdir()):

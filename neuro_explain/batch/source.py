@@ -9,7 +9,7 @@ order every time; what is done already is read and passed over when a run is res
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -62,12 +62,8 @@ class Listed:
     metadata: Mapping[str, Sequence[str | None]]
 
 
-def read_listed(
-    listed: Sequence[Listed], preprocess: Preprocess, *, thumbnails: bool, workers: int, pin: bool
-) -> Generator[Batch, None, None]:
-    """Reads batches, ahead of what is asked for; see `decode.batches`."""
-    paths = [one.paths for one in listed]
-    read = batches(paths, preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
+def read_listed(listed: Sequence[Listed], read: Iterable[Decoded]) -> Generator[Batch, None, None]:
+    """Batches of what is known of images, and what is read of them."""
     for one, decoded in zip(listed, read, strict=True):
         yield Batch(one.number, decoded, one.ids, one.labels, one.metadata)
 
@@ -120,7 +116,9 @@ class Files:
     ) -> Generator[Batch, None, None]:
         """See `Source`; images are read ahead across parts."""
         listed = [one for part in parts for one in self.listed(part)]
-        return read_listed(listed, self.preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
+        paths = [one.paths for one in listed]
+        read = batches(paths, self.preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
+        return read_listed(listed, read)
 
     def listed(self, part: int) -> list[Listed]:
         """The batches of a part."""

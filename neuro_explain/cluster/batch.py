@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from neuro_explain.batch.decode import LostWorkerError, is_lost_worker
+from neuro_explain.batch.decode import batches_in_threads
 from neuro_explain.batch.maker import Maker, Part
 from neuro_explain.batch.source import Files, Listed, read_listed
 from neuro_explain.cluster import Cluster
@@ -17,7 +17,7 @@ class Makers:
 
     Args:
         cluster: which.
-        workers: processes that read images, for each share.
+        workers: threads that read images, for each share.
     """
 
     def __init__(self, cluster: Cluster, workers: int) -> None:
@@ -42,22 +42,17 @@ class Makers:
                 (part, (box, source.listed(part), self.workers, self.cluster.cpus, self.cluster.device))
                 for part in parts
             )
-            for number, (part,) in pool.each(_make, shares, again=(LostWorkerError,)):
+            for number, (part,) in pool.each(_make, shares):
                 yield number, pool.get(part)
 
 
 def _make(box: list[Any], listed: list[Listed], workers: int, cpus: int, device: str) -> Part:
     maker: Maker = held(box, cpus, device)
-    batches = read_listed(
-        listed,
+    # in threads: the processes of a cluster have too many of their own to be forked
+    read = batches_in_threads(
+        [one.paths for one in listed],
         maker.model.preprocess,
         thumbnails=maker.thumbnails,
-        workers=workers,
-        pin=device != "cpu",
+        threads=workers,
     )
-    try:
-        return maker.make(batches)
-    except RuntimeError as error:
-        if is_lost_worker(error):
-            raise LostWorkerError(str(error)) from error
-        raise
+    return maker.make(read_listed(listed, read))

@@ -80,7 +80,6 @@ class Pool:
         shares: Iterable[tuple[int, tuple[Any, ...]]],
         *,
         gives: int = 1,
-        again: tuple[type[Exception], ...] = (),
     ) -> Iterator[tuple[int, list[Any]]]:
         """Does shares of work on the cluster.
 
@@ -88,7 +87,6 @@ class Pool:
             function: does one; of a module that the cluster's machines have, too.
             shares: number and arguments of each; taken as there is room for them.
             gives: how many things a share gives.
-            again: what may go wrong by chance, so that the share is done again.
 
         Yields:
             The number of a share and references to what it gave, as they are done; `get` opens them.
@@ -97,7 +95,6 @@ class Pool:
             num_cpus=self.cluster.cpus,
             num_gpus=self.cluster.gpus,
             max_retries=ATTEMPTS - 1,
-            retry_exceptions=list(again),
             num_returns=gives,
         )
         running: dict[Any, tuple[int, list[Any]]] = {}

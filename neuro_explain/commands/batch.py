@@ -88,6 +88,8 @@ def batch(
     )
     if inputs.note:
         click.echo(inputs.note, err=True)
+    if options["resume"] and not (out / "run.json").is_file():
+        click.echo(f"{out} holds no run that could be resumed; this one begins anew", err=True)
     run = explain_batch(
         loaded,
         inputs,
@@ -110,7 +112,8 @@ def batch(
             }
         )
         return
-    click.echo(f"{run.images - run.errors:,} images explained, {run.errors:,} could not be")
+    fine = run.images - run.errors
+    click.echo(f"{fine:,} image{'s' * (fine != 1)} explained, {run.errors:,} could not be")
     if run.labelled:
         click.echo(
             f"{run.right:,} of {run.labelled:,} labelled images named rightly: {run.right / run.labelled:.1%}"
