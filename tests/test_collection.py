@@ -78,7 +78,7 @@ def test_two_files_are_added_and_nothing_else_changes(root: Path) -> None:
 def test_an_older_collection_is_replaced_only_if_allowed(root: Path) -> None:
     save(root)
     write_report(root)
-    assert "allow overwriting" in refusal(root)
+    assert "let it be replaced" in refusal(root)
     save(root, members=[Member("attic")], dissection=None, overwrite=True)
     facts = json.loads((root / "collection.json").read_text(encoding="utf-8"))
     assert [member["folder"] for member in facts["members"]] == ["attic"]
