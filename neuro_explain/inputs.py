@@ -101,7 +101,7 @@ def open_inputs(
         classes: the network's class names, in the order of their numbers.
         root: the folder that a list's paths start from, if not the list's own.
         label_column: which column of a `.csv` list holds the labels.
-        label_classes: for labels that are none of the network's classes: of each, the classes that it stands for, or a
+        label_classes: for labels that are not the network's classes: of each, the classes that it stands for, or a
             JSON file that says so. What the network scores highest among them is the image's class then, and the
             label itself becomes metadata.
 
