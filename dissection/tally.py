@@ -56,7 +56,7 @@ class Survey:
     ) -> None:
         self.quantile, self.map_size, self.device = quantile, map_size, device
         self.cells = map_size[0] * map_size[1]
-        self.images, self._images = 0, images
+        self.images, self._announced = 0, images
         self.peak = torch.full((units,), -torch.inf, dtype=torch.float32)
         self.best = BestImages(units, exemplars)
         # With fewer images than announced the index is smaller, and still among the values kept.
@@ -79,7 +79,7 @@ class Survey:
         there = Survey(
             len(self.peak),
             self.map_size,
-            self._images,
+            self._announced,
             quantile=self.quantile,
             exemplars=self.best.count,
             floor=self._top.floor,

@@ -94,8 +94,8 @@ class _Files(Dataset[Decoded]):
 def _end_with_parent(_worker: int) -> None:
     """Lets the system end this process with the one that reads from it: one that is killed cannot do so itself."""
     if sys.platform == "linux":
-        parent_is_gone = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(parent_is_gone, signal.SIGKILL)
+        set_signal_of_parents_death = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_signal_of_parents_death, signal.SIGKILL)
         if os.getppid() == 1:  # too late
             os._exit(1)
 

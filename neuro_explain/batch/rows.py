@@ -145,7 +145,10 @@ class Rows:
             "label_alpha": _lists(alpha[:, -1], other if self.alpha_varies else none),
             **{META + name: pa.array(list(values), pa.string()) for name, values in images.metadata.items()},
         }
-        return pa.Table.from_pydict(columns, schema=schema(list(images.metadata)))
+        rows = pa.RecordBatch.from_pydict(columns, schema=schema(list(images.metadata)))
+        # Arrays made of NumPy's stand in the midst of what the network needs for a moment: kept there until their part
+        # is written, they would keep it from being given back, and memory would grow from part to part.
+        return pa.Table.from_batches([rows.copy_to(pa.default_cpu_memory_manager())])
 
     def _explained(self, measured: Measured, kept: NDArray[np.bool_], bad: NDArray[np.bool_]) -> pa.Array:
         alpha, contribution = measured.alpha.numpy()[kept], measured.contribution.numpy()[kept]

@@ -51,18 +51,16 @@ class Listed:
 
     Attributes:
         number: of the batch.
-        paths: of the files.
         ids, labels, metadata: see `Batch`.
     """
 
     number: int
-    paths: list[str]
     ids: Sequence[str]
     labels: NDArray[np.int64]
     metadata: Mapping[str, Sequence[str | None]]
 
 
-def read_listed(listed: Sequence[Listed], read: Iterable[Decoded]) -> Generator[Batch, None, None]:
+def read_listed(listed: Iterable[Listed], read: Iterable[Decoded]) -> Generator[Batch, None, None]:
     """Batches of what is known of images, and what is read of them."""
     for one, decoded in zip(listed, read, strict=True):
         yield Batch(one.number, decoded, one.ids, one.labels, one.metadata)
@@ -115,17 +113,19 @@ class Files:
         self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool
     ) -> Generator[Batch, None, None]:
         """See `Source`; images are read ahead across parts."""
-        listed = [one for part in parts for one in self.listed(part)]
-        paths = [one.paths for one in listed]
+        paths = [some for part in parts for some in self.paths(part)]
         read = batches(paths, self.preprocess, thumbnails=thumbnails, workers=workers, pin=pin)
-        return read_listed(listed, read)
+        return read_listed((one for part in parts for one in self.listed(part)), read)
+
+    def paths(self, part: int) -> list[list[str]]:
+        """The files of each batch of a part."""
+        return [[str(self.inputs.paths[i]) for i in rows] for _, rows in self.cut.batches(part)]
 
     def listed(self, part: int) -> list[Listed]:
-        """The batches of a part."""
+        """What is known of each batch of a part."""
         return [
             Listed(
                 number,
-                [str(self.inputs.paths[i]) for i in rows],
                 self.inputs.ids[rows.start : rows.stop],
                 self._labels(rows),
                 self._metadata(rows),

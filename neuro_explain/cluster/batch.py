@@ -39,20 +39,27 @@ class Makers:
         with joined(self.cluster) as pool:
             box = pool.hold(maker)
             shares = (
-                (part, (box, source.listed(part), self.workers, self.cluster.cpus, self.cluster.device))
+                (
+                    part,
+                    (
+                        box,
+                        self.cluster.cpus,
+                        self.cluster.device,
+                        source.paths(part),
+                        source.listed(part),
+                        self.workers,
+                    ),
+                )
                 for part in parts
             )
             for number, (part,) in pool.each(_make, shares):
                 yield number, pool.get(part)
 
 
-def _make(box: list[Any], listed: list[Listed], workers: int, cpus: int, device: str) -> Part:
+def _make(
+    box: list[Any], cpus: int, device: str, paths: list[list[str]], listed: list[Listed], threads: int
+) -> Part:
     maker: Maker = held(box, cpus, device)
     # in threads: the processes of a cluster have too many of their own to be forked
-    read = batches_in_threads(
-        [one.paths for one in listed],
-        maker.model.preprocess,
-        thumbnails=maker.thumbnails,
-        threads=workers,
-    )
+    read = batches_in_threads(paths, maker.model.preprocess, thumbnails=maker.thumbnails, threads=threads)
     return maker.make(read_listed(listed, read))

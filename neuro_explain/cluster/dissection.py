@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import count as endless
 from typing import Any
 
 from torch import Tensor
@@ -101,9 +100,7 @@ class _Shares:
         empty = partial(Count, survey.best, self.work.dataset.concepts, self.work.label_size, threshold)
         total = empty()
         groups = [kept[at : at + _COUNTED] for at in range(0, len(kept), _COUNTED)]
-        shares = zip(
-            endless(), ((*self.how, survey.best, threshold, *group) for group in groups), strict=False
-        )
+        shares = enumerate((*self.how, survey.best, threshold, *group) for group in groups)
         with self.bar(total=len(groups), desc="counting", unit="share") as bar:
             for _number, (part,) in self.pool.each(_count, shares):
                 total.merge(self.pool.get(part))

@@ -137,14 +137,13 @@ def joined(cluster: Cluster) -> Iterator[Pool]:
     if ours:
         # what runs here is told to nobody
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        address = None if cluster.address == "local" else cluster.address
-        options = {"include_dashboard": False} if address is None else {}
+        options = {"include_dashboard": False} if cluster.address == "local" else {}
         # a network of one's own may be in a folder that only this process knows
         code = {"env_vars": {"PYTHONPATH": _own_code()}}
         _check_reachable(cluster.address)
         try:
             ray.init(
-                address=address or "local",
+                address=cluster.address,
                 runtime_env=code,
                 log_to_driver=False,
                 logging_level="error",
