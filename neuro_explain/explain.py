@@ -22,6 +22,7 @@ from neuro_explain.evidence import RankBy
 from neuro_explain.explanation import Explanation, Prediction
 from neuro_explain.inquiry import ImageSource, Inquiry, NamesSource, open_inquiry, read_photo
 from neuro_explain.model import Model
+from neuro_explain.speaking import check_classifier
 from neuro_explain.targets import Target, class_probabilities, softmax_note
 
 BEST = 5  # classes that are listed and explained
@@ -97,6 +98,7 @@ def explain(
         ArtifactError: the names are of another layer or of other weights.
         ValueError: an unknown class, an unreadable image, scores that are not finite.
     """
+    check_classifier(model)
     index = None if target is None else model.class_index(target)
     other = None if versus is None else model.class_index(versus)
     if index is not None and index == other:

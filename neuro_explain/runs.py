@@ -93,8 +93,14 @@ def command_line(arguments: Sequence[str]) -> list[str]:
 
 def _last_part(argument: str) -> str:
     option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
-    value = printable(value)
-    kind, colon, path = value.partition(":")
-    if colon and "/" in path and "/" not in kind:
-        return f"{option}{equals}{kind}:{Path(path).name}"
-    return f"{option}{equals}{Path(value).name if '/' in value or chr(92) in value else value}"
+    kind, colon, path = printable(value).partition(":")
+    if not (colon and "/" in path and set(kind).isdisjoint("/ ")):
+        kind, colon, path = "", "", printable(value)
+    last = Path(path).name if ("/" in path or chr(92) in path) and not _is_text(path) else path
+    return f"{option}{equals}{kind}{colon}{last}"
+
+
+def _is_text(value: str) -> bool:
+    """Whether it is something said, as a question is ("Is it red/blue?"), and no path."""
+    first = Path(value).parts[:1]
+    return " " in value and not (Path(value).is_absolute() or value.startswith("~") or Path(*first).exists())

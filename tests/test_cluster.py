@@ -7,7 +7,9 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -208,6 +210,35 @@ def test_where_no_cluster_is_it_says_so_at_once(
         assert run([*command, "--cluster", address, "--out", str(tmp_path / "names")]) == 1
         assert f"cluster: there is none to join at '{address}' (" in capsys.readouterr().err
     assert not (tmp_path / "names").exists()
+
+
+class Moved(ColourNet):
+    """Says where it is moved to, as if it had come from an accelerator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves: list[str] = []
+
+    def to(self, device: object) -> Moved:  # type: ignore[override]
+        self.moves.append(str(device))
+        return self
+
+    def parameters(self, recurse: bool = True) -> Iterator[torch.nn.Parameter]:
+        return iter([torch.nn.Parameter(torch.empty(1, device="meta"))])
+
+
+@pytest.mark.parametrize("picklable", [True, False])
+def test_a_network_comes_back_to_where_it_was(cluster: Cluster, picklable: bool) -> None:
+    net = Moved()
+    if not picklable:
+        net.lock = threading.Lock()  # type: ignore[assignment]
+    thing = SimpleNamespace(net=net)
+    with (
+        pool.joined(cluster) as joined,
+        nullcontext() if picklable else pytest.raises(ValueError, match="picklable"),
+    ):
+        joined.hold(thing)
+    assert net.moves == ["cpu", "meta"]
 
 
 def test_a_loader_stays_where_it_is(tmp_path: Path) -> None:

@@ -177,6 +177,13 @@ def test_what_cannot_be_asked_is_refused_with_what_it_is() -> None:
         ValueError, match=r"answerer: expected a neuro_explain.QuestionAnswerer, got a Tower$"
     ):
         nx.explain_answer(answerer.tower, photograph(), QUESTION, names)  # type: ignore[call-overload]
+    for given, got in ((captioner, "a .*Captioner; explain_caption"), (answerer, "a .*; explain_answer")):
+        with pytest.raises(
+            ValueError, match=f"model: expected a neuro_explain.Model, got {got} explains it$"
+        ):
+            nx.explain(given, photograph(), names)  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="model: .*, got a str; load_model gives one by its name$"):
+        nx.explain("resnet18", photograph(), names)  # type: ignore[call-overload]
     for nothing, got in ((None, "None"), (7, "a int")):
         with pytest.raises(
             ValueError, match=f"names: expected those of the units of layer .*, got {got}; make"

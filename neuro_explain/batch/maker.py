@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from neuro_explain.batch.measure import Measured, measure, same_alpha
+from neuro_explain.batch.memory import give_back
 from neuro_explain.batch.parts import sheet
 from neuro_explain.batch.source import Batch
 from neuro_explain.model import Model
@@ -77,7 +78,9 @@ class Maker:
             if self.thumbnails:
                 thumbnails.append(batch.decoded.thumbnails)
             done(len(batch.ids))
-        return Part(pa.concat_tables(tables), sheet(thumbnails) if self.thumbnails else None)
+        part = Part(pa.concat_tables(tables), sheet(thumbnails) if self.thumbnails else None)
+        give_back()
+        return part
 
     def _explained(self, batch: Batch) -> pa.Table:
         from neuro_explain.batch.rows import Images

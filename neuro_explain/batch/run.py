@@ -28,6 +28,7 @@ from neuro_explain.evidence import RankBy
 from neuro_explain.inputs import Inputs, open_inputs
 from neuro_explain.inquiry import NamesSource, open_inquiry
 from neuro_explain.model import Model
+from neuro_explain.speaking import check_classifier
 
 
 def explain_batch(
@@ -81,6 +82,7 @@ def explain_batch(
         OSError: the disk is full, or the folder cannot be written to.
         ValueError: an option out of range, no images.
     """
+    check_classifier(model)
     inquiry = open_inquiry(
         model, names, top=top, rank_by=rank_by, named_only=named_only, check=False, draws=DRAWS, seed=seed
     )

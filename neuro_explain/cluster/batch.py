@@ -35,7 +35,6 @@ class Makers:
 
     def make(self, maker: Maker, source: Files, parts: Sequence[int]) -> Iterator[tuple[int, Part]]:
         """These parts, as they are done."""
-        maker.net.to("cpu")
         with joined(self.cluster) as pool:
             box = pool.hold(maker)
             shares = (

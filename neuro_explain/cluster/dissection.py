@@ -39,7 +39,6 @@ def found_on(cluster: Cluster, work: Work, bar: Bar) -> Found:
         Exception: what goes wrong in a share, as it was raised there.
         OSError: a share was lost too often.
     """
-    work.net.to("cpu")
     with joined(cluster) as pool:
         return _Shares(pool, work, bar).found()
 

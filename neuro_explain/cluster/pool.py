@@ -9,15 +9,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from neuro_explain.cluster import Cluster
 
 ATTEMPTS = 8
 """At one share, when processes or machines are lost."""
 _PER_SLOT = 2  # shares that wait or run for each that the cluster has room for, so that nobody waits for work
+
+
+class HasNet(Protocol):
+    """Work on a network."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The network."""
 
 
 class Pool:
@@ -37,19 +46,26 @@ class Pool:
                 f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
             )
 
-    def hold(self, thing: object) -> list[Any]:
+    def hold(self, thing: HasNet) -> list[Any]:
         """Hands a thing to the cluster once; each process that works on shares of it opens it once, by `held`.
+
+        Its weights travel as they are on the CPU: those who open it may have other accelerators, or none.
 
         Raises:
             ValueError: it cannot be pickled.
         """
+        device = next((parameter.device for parameter in thing.net.parameters()), None)
         try:
+            thing.net.to("cpu")
             return [self._ray.put(thing)]  # in a list, so that Ray does not open it anew for each share
         except TypeError as error:
             raise ValueError(
                 f"cluster: the network or the data set cannot be handed to other processes "
                 f"({error.__cause__ or error}); they must be picklable"
             ) from error
+        finally:
+            if device is not None:
+                thing.net.to(device)
 
     def get(self, reference: Any) -> Any:
         """What a share gave.
