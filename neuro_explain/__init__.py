@@ -35,6 +35,7 @@ from neuro_explain.explain_answer import explain_answer
 from neuro_explain.explain_caption import explain_caption
 from neuro_explain.explanation import Explanation, load_explanation
 from neuro_explain.gradcam import GradCAM, grad_cam
+from neuro_explain.inputs import Inputs, open_inputs
 from neuro_explain.language.vocabulary import Vocabulary
 from neuro_explain.model import Model
 from neuro_explain.names import dissect, load_names, open_concepts
@@ -57,6 +58,7 @@ __all__ = [
     "Dissection",
     "Explanation",
     "GradCAM",
+    "Inputs",
     "Model",
     "Names",
     "Preprocess",
@@ -81,5 +83,6 @@ __all__ = [
     "load_model",
     "load_names",
     "open_concepts",
+    "open_inputs",
     "write_report",
 ]

@@ -70,6 +70,8 @@ def read_list(path: Path, labels: Labels, *, column: str = "label") -> ImageList
     Raises:
         ValueError: the file is not text in UTF-8; a line or a label cannot be understood; a column is missing.
     """
+    if column == "image":
+        raise ValueError("label_column: 'image' is the column of the paths; name that of the labels")
     if column != "label" and path.suffix.lower() != ".csv":
         raise ValueError(f"label_column: only a .csv list has columns; {path} has none")
     try:

@@ -113,9 +113,13 @@ def open_inputs(
     if label_classes is None:
         return _open(source, Labels(classes), root, label_column)
     accepted = Accepted.of(label_classes, classes)
-    inputs = _open(source, Labels(accepted.names, digits=False), root, label_column)
+    owner = "label_classes" if isinstance(label_classes, Mapping) else Path(label_classes).name
+    inputs = _open(source, Labels(accepted.names, digits=False, owner=owner), root, label_column)
     if inputs.labels is None:
-        raise ValueError(f"label_classes: no image of {source} has a label")
+        raise ValueError(
+            f"label_classes: no image of {source} has a label; in a .csv list they are looked for in the column "
+            f"{label_column!r}, another is named with label_column (--label-column)"
+        )
     return _with_accepted(inputs, accepted, label_column)
 
 
@@ -175,7 +179,20 @@ def _listed(path: Path, labels: Labels, folder: Path, column: str) -> Inputs:
             "folder, say which with root (--root)"
         )
     known = any(label != UNKNOWN for label in found.labels)
+    if column != "label" and not known:
+        raise ValueError(f"label_column: no image of {path} has a label in its column {column!r}")
+    folder, ids = _relative(folder, ids)
     return _made(ids, found.labels if known else None, found.metadata, folder, source=path)
+
+
+def _relative(folder: Path, ids: list[str]) -> tuple[Path, list[str]]:
+    """Absolute paths from the folder that they have in common: where it lies is nobody's business."""
+    if not all(name.startswith("/") for name in ids):
+        return folder, ids
+    # all others lie between the first and the last
+    shared = os.path.commonpath([Path(name).parent for name in (min(ids), max(ids))])
+    start = len(shared.rstrip("/")) + 1
+    return Path(shared), [name[start:] for name in ids]
 
 
 def _searched(folder: Path, ids: list[str], labels: Labels, nothing: str) -> Inputs:

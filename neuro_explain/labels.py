@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +30,15 @@ _LETTER_FOLDER = re.compile(r"^/?[a-z]/(?=.)", re.IGNORECASE)
 class Labels:
     """The classes of one network, found by what stands in lists and folder names."""
 
-    def __init__(self, classes: Sequence[str], *, digits: bool = True) -> None:
+    def __init__(self, classes: Sequence[str], *, digits: bool = True, owner: str = "the model") -> None:
         """Takes the class names in the order of their numbers; two may be alike.
 
         Args:
             classes: the names.
             digits: whether a text of digits that is no name is a number.
+            owner: whose they are, for messages.
         """
-        self._classes, self._digits = tuple(classes), digits
+        self._classes, self._digits, self._owner = tuple(classes), digits, owner
         self._exact: dict[str, list[int]] = defaultdict(list)
         self._loose: dict[str, list[int]] = defaultdict(list)
         for number, name in enumerate(self._classes):
@@ -58,7 +59,7 @@ class Labels:
             number = (
                 named[0]
                 if len(named) == 1
-                else find_class(self._classes, text, what="label", digits=self._digits)
+                else find_class(self._classes, text, what="label", owner=self._owner, digits=self._digits)
             )
             self._known[text] = number
         return number
@@ -125,11 +126,14 @@ class Accepted:
         if not isinstance(label_classes, Mapping):
             where = str(label_classes)
             try:
-                told = json.loads(Path(label_classes).read_text(encoding="utf-8"))
+                told = json.loads(
+                    Path(label_classes).read_text(encoding="utf-8"), object_pairs_hook=_each_once
+                )
             except FileNotFoundError as error:
                 raise FileNotFoundError(f"{where}: there is no such file") from error
             except ValueError as error:
-                raise ValueError(f"{where}: cannot be read as JSON: {error}") from error
+                what = "" if isinstance(error, _TwiceError) else "cannot be read as JSON: "
+                raise ValueError(f"{where}: {what}{error}") from error
         expected = (
             f'{where}: expected each label with the names of some classes, as {{"sea": ["ocean", "coast"]}}'
         )
@@ -152,6 +156,18 @@ class Accepted:
         for row, numbers in enumerate(self.classes):
             mask[row, list(numbers)] = True
         return mask
+
+
+class _TwiceError(ValueError):
+    """A label that is there twice."""
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        twice = next(label for label, count in Counter(label for label, _ in pairs).items() if count > 1)
+        raise _TwiceError(f"the label {twice!r} is there twice; give it all its classes in one list")
+    return told
 
 
 def _key(name: str) -> str:

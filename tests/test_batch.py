@@ -644,15 +644,82 @@ def test_loaders_that_do_not_keep_their_order_are_refused(photographs: Path, tmp
         (make(images, batch_size=4, shuffle=True), "shuffle"),
         (make(images, batch_size=4, drop_last=True), "drop_last"),
         (make(images, batch_size=None), "batch_size"),
+        (make(images, batch_size=4, sampler=torch.utils.data.SubsetRandomSampler(range(11))), "by lot"),
+        (
+            make(images, batch_size=4, sampler=torch.utils.data.WeightedRandomSampler([1.0] * 11, 11)),
+            "by lot",
+        ),
     ):
         with pytest.raises(ValueError, match=said):
             explain_batch(model, loader, names, tmp_path / "out", top=3)
-    wrong = make([(torch.zeros(3, 32, 32), 6)] * 3, batch_size=2)
-    with pytest.raises(ValueError, match="labels from 0 to 5"):
-        explain_batch(model, wrong, names, tmp_path / "out", top=3, progress=False)
-    flat = make([torch.zeros(3)] * 3, batch_size=2)
-    with pytest.raises(ValueError, match=r"got \[2, 3\]"):
-        explain_batch(model, flat, names, tmp_path / "other", top=3, progress=False)
+
+
+IMAGE = torch.zeros(3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            [(IMAGE, 6)] * 3,
+            r"whole numbers, each that of a class, 0 to 5, or −1 for none; in batch 0 got 6 to 6$",
+        ),
+        ([(IMAGE, 0.5)] * 3, r"whole numbers.*got torch.float64, \[0.5, 0.5\]"),
+        ([(IMAGE, torch.tensor(True))] * 3, "got torch.bool"),
+        ([(IMAGE, torch.zeros(6).long())] * 3, r"got the shape \[2, 6\]"),
+        ([(IMAGE, "sea")] * 3, "got a .*'sea'.*; ids come third"),
+        ([(IMAGE, 1, "a", 7)] * 3, "got 4 things"),
+        ([torch.zeros(3)] * 3, r"images \[B, 3, h, w\].*got \[2, 3\]"),
+        ([torch.zeros(32, 32, 3)] * 3, r"images \[B, 3, h, w\].*got \[2, 32, 32, 3\]"),
+        ([torch.zeros(3, 32, 32, dtype=torch.uint8)] * 3, "got torch.uint8; prepare them"),
+    ],
+)
+def test_what_a_loader_gives_is_what_is_meant(given: list[object], said: str, tmp_path: Path) -> None:
+    model, loader = deep_model(), torch.utils.data.DataLoader(given, batch_size=2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=said):
+        explain_batch(model, loader, toy_names(model), tmp_path / "out", top=3, progress=False)
+    # refused before anything is made, it stands in nobody's way
+    fine = torch.utils.data.DataLoader([(IMAGE, 1)] * 3, batch_size=2)  # type: ignore[arg-type]
+    assert explain_batch(model, fine, toy_names(model), tmp_path / "out", top=3, progress=False).images == 3
+
+
+def test_ids_that_are_numbers_stay_numbers(tmp_path: Path) -> None:
+    model = deep_model()
+    loader = torch.utils.data.DataLoader([(IMAGE, -1, 7 + i) for i in range(3)], batch_size=2)  # type: ignore[arg-type]
+    explain_batch(model, loader, toy_names(model), tmp_path / "out", top=3, progress=False)
+    assert rows_of(tmp_path / "out")["id"].to_pylist() == ["7", "8", "9"]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"), [("id", "id '100' in batch 0, where the run has '0'"), ("label", "label 2 in")]
+)
+def test_a_loader_of_other_images_does_not_go_on_with_a_run(
+    other: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "PART", 4)
+    model = deep_model()
+
+    def loader(ids: int = 0, label: int = 1) -> torch.utils.data.DataLoader[object]:
+        images = [(IMAGE, label, ids + i) for i in range(10)]
+        return torch.utils.data.DataLoader(images, batch_size=2)  # type: ignore[arg-type]
+
+    out, fixed = tmp_path / "out", {"top": 3, "progress": False}
+    explain_batch(model, loader(), toy_names(model), out, **fixed)  # type: ignore[arg-type]
+    whole = rows_of(out)
+    (out / "manifest.json").unlink()
+    part_path(out, 2).unlink()
+    wrong = loader(ids=100) if other == "id" else loader(label=2)
+    with pytest.raises(ArtifactError, match=said):
+        explain_batch(model, wrong, toy_names(model), out, resume=True, **fixed)  # type: ignore[arg-type]
+    explain_batch(model, loader(), toy_names(model), out, resume=True, **fixed)  # type: ignore[arg-type]
+    assert rows_of(out).equals(whole)
+
+
+@pytest.mark.parametrize("inputs", [[IMAGE], IMAGE, np.zeros((2, 3, 8, 8)), None])
+def test_what_is_no_source_of_images_is_refused(inputs: object, tmp_path: Path) -> None:
+    model = deep_model()
+    with pytest.raises(ValueError, match="inputs: expected a folder, a list, a pattern, .* got a "):
+        explain_batch(model, inputs, toy_names(model), tmp_path / "out", top=3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -813,3 +880,28 @@ def test_readers_end_with_a_killed_run(photographs: Path, tmp_path: Path) -> Non
             break
         assert time.monotonic() < deadline, state
         time.sleep(0.1)
+
+
+def test_memory_that_is_free_is_given_back() -> None:
+    """What lies between small things that are kept stays with the process unless it is asked for."""
+    code = """
+        import ctypes
+        from neuro_explain.batch.memory import give_back
+
+        def resident():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * 4096
+
+        blocks = [bytearray(100_000) for _ in range(2000)]
+        kept = blocks[::20]
+        del blocks
+        before = resident()
+        give_back()
+        print(before - resident())
+    """
+    if sys.platform != "linux":
+        pytest.skip("the memory of a process is read as Linux tells it")
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) > 100_000_000

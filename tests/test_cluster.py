@@ -206,9 +206,11 @@ def test_where_no_cluster_is_it_says_so_at_once(
     ray = pytest.importorskip("ray", reason="the extra [ray] is not installed")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)  # other tests' cluster
     command = ["dissect", "--model", "diorama-scenes", "--concepts", "diorama:5:2"]
-    for address in ("127.0.0.1:9", "nowhere.invalid:6379", "head:port", "127.0.0.1:99999"):
+    for address in ("127.0.0.1:9", "nowhere.invalid:6379", "head:port", "127.0.0.1:99999", "nowhere", ""):
         assert run([*command, "--cluster", address, "--out", str(tmp_path / "names")]) == 1
         assert f"cluster: there is none to join at '{address}' (" in capsys.readouterr().err
+    assert run([*command, "--cpus-per-share", "2", "--out", str(tmp_path / "names")]) == 2
+    assert "add --cluster" in capsys.readouterr().err
     assert not (tmp_path / "names").exists()
 
 

@@ -158,10 +158,29 @@ def test_labels_in_a_column_of_another_name(tmp_path: Path) -> None:
         ValueError, match=r"list\.csv: has no column 'number' for the labels; it has image, index"
     ):
         open_inputs(path, classes=CLASSES, label_column="number")
+    with pytest.raises(ValueError, match="label_column: 'image' is the column of the paths"):
+        open_inputs(path, classes=CLASSES, label_column="image")
+    empty = written(tmp_path, "empty.csv", "image,index\nx.jpg,\nc.jpg,\n")
+    with pytest.raises(ValueError, match=r"no image of .*empty\.csv has a label in its column 'index'"):
+        open_inputs(empty, classes=CLASSES, label_column="index")
     with pytest.raises(ValueError, match="label_column: only a .csv list has columns"):
         open_inputs(written(tmp_path, "l.txt", "x.jpg 1\n"), classes=CLASSES, label_column="number")
     with pytest.raises(ValueError, match="label_column: only a list has columns"):
         open_inputs(tmp_path, classes=CLASSES, label_column="number")
+
+
+def test_where_absolute_paths_lie_is_not_told(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "photographs"
+    for name in ("a/x.jpg", "a-b/c.jpg", "z.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    names = ["z.jpg", "a-b/c.jpg", "a/x.jpg"]
+    path = written(tmp_path, "all.txt", "".join(f"{folder / name}\n" for name in names))
+    inputs = open_inputs(path, classes=CLASSES)
+    assert inputs.ids == names and inputs.folder == folder
+    assert [Path(one) for one in inputs.paths] == [folder / name for name in names]
+    one = open_inputs(written(tmp_path, "one.txt", f"{folder}/a/x.jpg\n"), classes=CLASSES)
+    assert one.ids == ["x.jpg"] and one.folder == folder / "a"
 
 
 def test_labels_that_stand_for_several_classes(tmp_path: Path) -> None:
@@ -195,7 +214,8 @@ def test_labels_that_stand_for_several_classes(tmp_path: Path) -> None:
         ('{"a": []}', r"expected each label .*; got \[\] for 'a'"),
         ('{"a": ["kitchn"]}', r"groups\.json, 'a': label 'kitchn' is none of .*did you mean kitchen\?"),
         ("{", r"groups\.json: cannot be read as JSON"),
-        ('{"indoors": ["kitchen"]}', r"line 3: label '3' is none of"),
+        ('{"a": ["kitchen"], "a": ["tiger cat"]}', r"groups\.json: the label 'a' is there twice"),
+        ('{"indoors": ["kitchen"]}', r"line 3: label '3' is none of groups\.json's 1 labels"),
         (None, r"groups\.json: there is no such file"),
     ],
 )
@@ -206,7 +226,7 @@ def test_label_classes_that_cannot_be_understood(tmp_path: Path, groups: str | N
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         open_inputs(path, classes=CLASSES, label_classes=tmp_path / "groups.json")
     plain = written(tmp_path, "plain.txt", "x.jpg\n")
-    with pytest.raises(ValueError, match="label_classes: no image of .*plain.txt has a label"):
+    with pytest.raises(ValueError, match="no image of .*plain.txt has a label; .* column 'label'"):
         open_inputs(plain, classes=CLASSES, label_classes={"a": ["kitchen"]})
 
 

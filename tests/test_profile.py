@@ -362,6 +362,7 @@ def test_few_images(tmp_path: Path) -> None:
     one = profile_batch(folder, classes=[0], compare="a")
     assert np.isnan(one.classes[0].low).all() and one.comparisons[0].tests == 0
     text = "\n".join(one.lines())
+    assert "NOTHING COULD BE COMPARED" in text
     assert "fewer than 10 images" in text and "not tested" in text and "nan" not in text.lower().split()
     json.dumps(one.to_dict(), allow_nan=False)
 
@@ -377,6 +378,8 @@ def test_all_images_unreadable_and_no_name(tmp_path: Path) -> None:
     folder = make_batch(tmp_path / "bad", rows=20, errors=1.0, metadata={"a": "xy"}, thumbnails=False)
     profile = profile_batch(folder, compare="a")
     assert profile.errors == profile.images == 20 and not profile.classes
+    assert any("no image could be read" in line for line in profile.lines())
+    assert not any("--class" in line for line in profile.lines())
     nameless = profile_batch(make_batch(tmp_path / "none", rows=60, classes=2, concepts=0, thumbnails=False))
     assert nameless.concepts == (None,) and "(unnamed)" in "\n".join(nameless.lines())
 
@@ -387,6 +390,8 @@ def test_a_run_that_is_not_finished(tmp_path: Path) -> None:
         profile_batch(folder)
     with pytest.raises(ArtifactError, match="no run.json"):
         profile_batch(tmp_path)
+    with pytest.raises(ArtifactError, match="nowhere: there is no such folder"):
+        profile_batch(tmp_path / "nowhere")
 
 
 def test_damaged_runs(tmp_path: Path) -> None:

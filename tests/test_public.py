@@ -14,6 +14,7 @@ PUBLIC = [
     "Dissection",
     "Explanation",
     "GradCAM",
+    "Inputs",
     "Model",
     "Names",
     "Preprocess",
@@ -38,6 +39,7 @@ PUBLIC = [
     "load_model",
     "load_names",
     "open_concepts",
+    "open_inputs",
     "write_report",
 ]
 

@@ -28,6 +28,8 @@ from dissection.artifact import (
     write_json,
 )
 from neuro_explain.batch.decode import is_lost_worker
+from neuro_explain.batch.loader import Loader
+from neuro_explain.batch.made import Made
 from neuro_explain.batch.maker import Maker, Part
 from neuro_explain.batch.measure import class_alphas
 from neuro_explain.batch.parts import (
@@ -72,6 +74,16 @@ class BatchRun:
     errors: int
     labelled: int
     right: int
+
+    def first_error(self) -> str:
+        """What is said of the first image that could not be explained; empty if there is none."""
+        import pyarrow.parquet as pq
+
+        for path in part_paths(self.folder):
+            said = pq.read_table(path, columns=["error"])["error"].drop_null()
+            if len(said):
+                return str(said[0])
+        return ""
 
 
 class Engine(Protocol):
@@ -124,10 +136,20 @@ class Job:
         self.plan = self._plan(inquiry)
 
     def run(self, progress: bool | None) -> BatchRun:
-        """Makes what is not there yet."""
+        """Makes what is not there yet; a run that is refused before anything of it is made leaves nothing."""
         self._begin()
         if is_artifact(self.folder):
             return self._finished()
+        try:
+            self._make(progress)
+        except (ValueError, ConnectionError):
+            if not part_paths(self.folder):
+                for name in (RUN, REOPEN):
+                    (self.folder / name).unlink(missing_ok=True)
+            raise
+        return self._finish()
+
+    def _make(self, progress: bool | None) -> None:
         from tqdm import tqdm
 
         missing = [
@@ -152,11 +174,12 @@ class Job:
                 for number, part in self.engine.make(self.maker, self.source, missing):
                     self._write(number, part)
                     bar.update(part.rows.num_rows)
-        return self._finish()
 
     def _make_here(self, missing: list[int], bar: tqdm[Any]) -> None:
         """Makes parts in this process; images are read ahead across them."""
         failures = 0
+        if isinstance(self.source, Loader):
+            self.source.met = Made(self.folder, self.cut).check
         while missing:
             read = self.source.batches(
                 missing,

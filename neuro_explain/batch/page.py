@@ -108,7 +108,10 @@ def _row(folder: Path, image: str) -> dict[str, Any]:
             return row
         if len(some) < 10_000:
             some += rows["id"].to_pylist()
-    raise ArtifactError(f"{folder} has no image {image!r}{near(image, some)}")
+    file = Path(image).name
+    close = [name for name in some if Path(name).name == file][:4]
+    hint = f"; did you mean {', '.join(close)}?" if close and file else near(image, some)
+    raise ArtifactError(f"{folder} has no image {image!r}{hint or f'; its first is {some[0]!r}'}")
 
 
 def _reopen(folder: Path, key: str, option: str) -> str:

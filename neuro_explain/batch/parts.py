@@ -66,6 +66,8 @@ def read_run(folder: str | os.PathLike[str], *, finished: bool = True) -> dict[s
         ArtifactError: no run there, a damaged one, or one that is not finished.
     """
     path = Path(folder)
+    if not path.is_dir():
+        raise ArtifactError(f"{folder}: there is no such folder; give that of a batch run")
     if not (path / RUN).is_file():
         raise ArtifactError(f"{folder} has no {RUN}, so it holds no batch run; give the folder of one")
     try:

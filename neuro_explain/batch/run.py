@@ -20,9 +20,10 @@ from torch.utils.data import DataLoader
 from dissection.artifact import ArtifactError, check_writable, is_artifact
 from neuro_explain.ablation import DRAWS
 from neuro_explain.batch.job import KIND, BatchRun, Engine, Job
+from neuro_explain.batch.loader import Loader
 from neuro_explain.batch.lock import LOCK, locked
 from neuro_explain.batch.parts import REOPEN, RUN, part_paths
-from neuro_explain.batch.source import Files, Loader, Source
+from neuro_explain.batch.source import Files, Source
 from neuro_explain.cluster import Cluster
 from neuro_explain.evidence import RankBy
 from neuro_explain.inputs import Inputs, open_inputs
@@ -98,6 +99,11 @@ def explain_batch(
             f"{model.name} has {model.units}; use the names of this layer"
         )
     if not isinstance(inputs, (Inputs, DataLoader)):
+        if not isinstance(inputs, (str, os.PathLike)):
+            raise ValueError(
+                "inputs: expected a folder, a list, a pattern, what open_inputs gives, or a DataLoader, got a "
+                f"{type(inputs).__name__}"
+            )
         inputs = open_inputs(inputs, classes=model.classes)
     source: Source
     if isinstance(inputs, DataLoader):

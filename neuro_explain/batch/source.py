@@ -1,25 +1,19 @@
-"""Where do the images of a run come from? Files, or a `DataLoader` of one's own.
+"""Where do the images of a run come from? Files, or a `DataLoader` of one's own (`loader`).
 
 A source knows how many images there are, what they are called, and hands out the batches of the parts that are still
-missing, in order. A `DataLoader` may give `images`, `(images, labels)` or `(images, labels, ids)`, the images prepared
-for the network, `[B, 3, h, w]`; without ids an image is called by its number. It must go through its images in the same
-order every time; what is done already is read and passed over when a run is resumed.
+missing, in order.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler
 
-from neuro_explain.batch.decode import THUMBNAIL, Decoded, batches
+from neuro_explain.batch.decode import Decoded, batches
 from neuro_explain.batch.plan import Cut
 from neuro_explain.inputs import Inputs
 from neuro_explain.labels import Accepted
@@ -143,95 +137,6 @@ class Files:
             return {}
         here = self.inputs.metadata.iloc[rows.start : rows.stop]
         return {str(name): _texts(here[name]) for name in here.columns}
-
-
-class Loader:
-    """Images out of a `DataLoader`.
-
-    Args:
-        loader: gives images, with labels and ids if there are any.
-        classes: how many classes labels may name.
-
-    Raises:
-        ValueError: a loader without a length or a batch size, one that drops what is left over, or one whose order is
-            drawn by lot.
-    """
-
-    def __init__(self, loader: DataLoader[Any], classes: int) -> None:
-        try:
-            count = len(loader.dataset)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise ValueError("inputs: expected a DataLoader over a data set that has a length") from error
-        if loader.batch_size is None or loader.drop_last:
-            raise ValueError("inputs: expected a DataLoader with a batch_size and without drop_last")
-        if isinstance(loader.sampler, RandomSampler):
-            raise ValueError(
-                "inputs: expected a DataLoader without shuffle: a run must meet its images in order"
-            )
-        self.loader, self.classes = loader, classes
-        self.accepted: Accepted | None = None
-        self.cut = Cut(count, loader.batch_size)
-
-    def describe(self) -> dict[str, Any]:
-        """See `Source`; what is in the images is not known before they are read."""
-        name = type(self.loader.dataset).__name__
-        digest = hashlib.sha256(f"{name} {self.cut.count}".encode()).hexdigest()
-        return {
-            "source": name,
-            "count": self.cut.count,
-            "fingerprint": f"sha256:{digest}",
-            "labelled": True,
-            "own_labels": None,
-            "metadata": [],
-        }
-
-    def batches(
-        self, parts: Sequence[int], *, thumbnails: bool, workers: int, pin: bool
-    ) -> Generator[Batch, None, None]:
-        """See `Source`; the loader's own workers read, and there are no photographs to make thumbnails of."""
-        wanted = {number: len(rows) for part in parts for number, rows in self.cut.batches(part)}
-        for number, given in enumerate(self.loader):
-            if number not in wanted:
-                continue
-            batch = self._batch(number, given)
-            if len(batch.ids) != wanted[number]:
-                raise ValueError(
-                    f"inputs: the DataLoader gave {len(batch.ids)} images in batch {number}, expected "
-                    f"{wanted[number]} of its data set's {self.cut.count}; every batch but the last must be full"
-                )
-            yield batch
-            del wanted[number]
-        if wanted:
-            raise ValueError(
-                f"inputs: the DataLoader ended before batch {min(wanted)}; its data set says that it has "
-                f"{self.cut.count} images; what is done is kept"
-            )
-
-    def _batch(self, number: int, given: Any) -> Batch:
-        images, labels, ids = (
-            (*given, None, None)[:3] if isinstance(given, (tuple, list)) else (given, None, None)
-        )
-        if not isinstance(images, Tensor) or images.dim() != 4:
-            got = list(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
-            raise ValueError(
-                f"inputs: expected the DataLoader to give images [B, 3, h, w], alone or with labels and ids; got {got}"
-            )
-        count = len(images)
-        first = number * self.cut.batch
-        named = (
-            [str(one) for one in ids] if ids is not None else [f"{first + row:09d}" for row in range(count)]
-        )
-        known = (
-            np.full(count, -1, np.int64) if labels is None else torch.as_tensor(labels).long().cpu().numpy()
-        )
-        if len(named) != count or known.shape != (count,) or known.max() >= self.classes or known.min() < -1:
-            raise ValueError(
-                f"inputs: expected {count} ids and {count} labels from 0 to {self.classes - 1}, or −1 for none; got "
-                f"{len(named)} ids and labels of shape {list(known.shape)} from {known.min()} to {known.max()}"
-            )
-        blank = np.zeros((count, THUMBNAIL, THUMBNAIL, 3), np.uint8)
-        sizes = np.full((count, 2), [images.shape[3], images.shape[2]], np.int32)
-        return Batch(number, Decoded(images, sizes, blank, [""] * count), named, known, {})
 
 
 def _texts(column: Any) -> list[str | None]:

@@ -43,7 +43,8 @@ class Pool:
             has = self._ray.cluster_resources()
             raise ValueError(
                 f"cluster: a share needs {cluster.cpus} processors and {cluster.gpus:g} accelerators, the cluster has "
-                f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
+                f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}; ask for fewer with cpus and gpus (--cpus-per-share, "
+                "--gpus-per-share)"
             )
 
     def hold(self, thing: HasNet) -> list[Any]:
@@ -176,10 +177,12 @@ def joined(cluster: Cluster) -> Iterator[Pool]:
 
 def _check_reachable(address: str) -> None:
     """Ray itself tries for minutes."""
-    host, colon, port = address.rpartition(":")
-    if not colon:
+    if address in ("auto", "local"):
         return
+    host, _, port = address.rpartition(":")
     try:
+        if not host or not port.isdecimal():
+            raise ValueError("that is no HOST:PORT")
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError, OverflowError) as error:
         raise _no_cluster(address, error) from error

@@ -113,7 +113,8 @@ def batch(
         )
         return
     fine = run.images - run.errors
-    click.echo(f"{fine:,} image{'s' * (fine != 1)} explained, {run.errors:,} could not be")
+    reason = f"; the first of them: {run.first_error()}" if run.errors else ""
+    click.echo(f"{fine:,} image{'s' * (fine != 1)} explained, {run.errors:,} could not be{reason}")
     if run.labelled:
         click.echo(
             f"{run.right:,} of {run.labelled:,} labelled images named rightly: {run.right / run.labelled:.1%}"

@@ -61,6 +61,10 @@ def cluster_of(
 ) -> tuple[Cluster | None, dict[str, Any]]:
     """The cluster that the options name, None without one; and the other options."""
     if cluster is None:
+        if cpus_per_share != 1 or gpus_per_share != 0:
+            raise click.UsageError(
+                "--cpus-per-share and --gpus-per-share are for work on a cluster; add --cluster"
+            )
         return None, others
     from neuro_explain.cluster import Cluster
 

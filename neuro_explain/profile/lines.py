@@ -28,7 +28,9 @@ def profile_lines(profile: Profile) -> list[str]:
         f"{right_of(profile.right, profile.labelled)}",
         f"contribution of each concept to a class, over the images {said} it",
     ]
-    if not profile.classes:
+    if not profile.classes and profile.errors == profile.images:
+        lines.append("no image could be read, so there is nothing to show")
+    elif not profile.classes:
         lines.append(f"no class has {LEAST} images {said} it; name a class to see it nevertheless (--class)")
     elif profile.asked or len(profile.classes) <= IN_FULL:
         for one in profile.classes:
@@ -120,6 +122,11 @@ def _comparison_lines(profile: Profile, comparison: Comparison) -> list[str]:
     lines = [
         f"{comparison.name}: {comparison.first} − {comparison.second}",
         comparison.about,
+        *(
+            []
+            if comparison.tests
+            else ["NOTHING COULD BE COMPARED: too few images of any class on both sides"]
+        ),
         f"{words.count(comparison.tests, 'test')}, {comparison.findings:,} with q up to {LEVEL:g}",
     ]
     slim = [one for one in comparison.classes if not one.tested]

@@ -53,7 +53,7 @@ def profile_batch(
     batch = open_batch(folder)
     if of == "label":
         refuse_without_labels(batch, "there are none of a class by its label")
-    asked = [find_class(batch.classes, wanted, owner="the run") for wanted in classes]
+    asked = [_class(batch, wanted) for wanted in classes]
     slices, column = ((), None) if compare is None else find_slices(compare, batch, of=of)
     grouping = read_grouping(batch.folder, batch.units)
     counts = _Counts(len(batch.classes))
@@ -89,6 +89,19 @@ def profile_batch(
         classes=_class_profiles(batch, shown, counts, every.moments),
         comparisons=_compared(batch, slices, sides, shown),
     )
+
+
+def _class(batch: Batch, wanted: str | int) -> int:
+    try:
+        return find_class(batch.classes, wanted, owner="the run")
+    except ValueError as error:
+        own = batch.plan["inputs"].get("own_labels")
+        if own is None or wanted not in own["names"]:
+            raise
+        raise ValueError(
+            f"{error} {wanted!r} is a label of its own, in the column {own['column']!r}; what is shown is shown by the "
+            f"network's classes, two labels are compared with {own['column']}={wanted},OTHER (--compare)"
+        ) from error
 
 
 class _Counts:
