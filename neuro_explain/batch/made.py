@@ -42,8 +42,13 @@ class Made:
             self._rows = pq.read_table(part_path(self.folder, part), columns=["id", "label"])
         rows = self._rows.slice(place * self.cut.batch, self.cut.batch)
         labels = [None if label < 0 else label for label in batch.labels.tolist()]
-        for what, made, now in (("id", rows["id"], list(batch.ids)), ("label", rows["label"], labels)):
-            for before, after in zip(made.to_pylist(), now, strict=True):
+        ids = list(batch.ids)
+        for what, made, now in (
+            ("number of images", [rows.num_rows], [len(ids)]),
+            ("id", rows["id"].to_pylist(), ids),
+            ("label", rows["label"].to_pylist(), labels),
+        ):
+            for before, after in zip(made, now, strict=True):
                 if before != after:
                     raise ArtifactError(
                         f"inputs: the DataLoader gives other images than the run was begun with: {what} {after!r} in "
