@@ -102,5 +102,9 @@ def _last_part(argument: str) -> str:
 
 def _is_text(value: str) -> bool:
     """Whether it is something said, as a question is ("Is it red/blue?"), and no path."""
-    first = Path(value).parts[:1]
-    return " " in value and not (Path(value).is_absolute() or value.startswith("~") or Path(*first).exists())
+    if " " not in value or Path(value).is_absolute() or value.startswith("~"):
+        return False
+    try:
+        return not Path(Path(value).parts[0]).exists()
+    except OSError:  # too long to be a path at all
+        return True

@@ -21,6 +21,7 @@ from neuro_explain.runs import command_line
         ("coco:/data/coco val/annotations.json", "coco:annotations.json"),
         ("here is one/cat.jpg", "cat.jpg"),
         ("what is it", "what is it"),
+        (f"Is {'very ' * 60}old red/blue?", f"Is {'very ' * 60}old red/blue?"),
     ],
 )
 def test_questions_are_told_and_paths_are_not(

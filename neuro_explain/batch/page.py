@@ -110,7 +110,7 @@ def _row(folder: Path, image: str) -> dict[str, Any]:
             some += rows["id"].to_pylist()
     file = Path(image).name
     close = [name for name in some if Path(name).name == file][:4]
-    hint = f"; did you mean {', '.join(close)}?" if close and file else near(image, some)
+    hint = f"; did you mean {', '.join(close)}?" if close else near(image, some)
     raise ArtifactError(f"{folder} has no image {image!r}{hint or f'; its first is {some[0]!r}'}")
 
 
