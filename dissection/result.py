@@ -30,8 +30,9 @@ from dissection.artifact import (
     write_csv,
     write_json,
 )
+from dissection.chance import Significance
 from dissection.concepts import Concept
-from dissection.names import Names, name_units, unit_row, units_frame
+from dissection.names import MAX_Q, Names, name_units, unit_row, units_frame
 from dissection.overlap import iou, iou_ceiling
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _ARRAYS = (
     "category_of",
     "active_pixels",
 )
+_CHANCE = ("p", "q", "low", "high")
 _EXEMPLAR_COLUMNS = ("unit", "rank", "image", "peak")
 
 
@@ -73,6 +75,17 @@ def exemplar_name(unit: int) -> str:
     return f"exemplars/unit-{unit:05d}.webp"
 
 
+def _agreement(both: int | None, active: int | None, labelled: int | None) -> dict[str, float | None]:
+    """Precision, recall and F1 of I, A and G; None where there is no label, or nothing to divide by."""
+    if both is None or active is None or labelled is None:
+        return dict.fromkeys(("precision", "recall", "f1"))
+    return {
+        "precision": both / active if active else None,
+        "recall": both / labelled if labelled else None,
+        "f1": 2 * both / (active + labelled) if active + labelled else None,
+    }
+
+
 @dataclass(frozen=True)
 class Dissection(Names):
     """Names, and the counts that they come from.
@@ -96,6 +109,8 @@ class Dissection(Names):
         active_pixels: int64 `[U]`.
         best_images: (unit, rank, image, peak) of the exemplars.
         options: how it was run.
+        max_q: the false discovery rate that a name may have.
+        chance: what it would have given; None if that was not asked.
     """
 
     model_name: str
@@ -118,6 +133,8 @@ class Dissection(Names):
     active_pixels: NDArray[np.int64]
     best_images: tuple[tuple[int, int, str, float], ...]
     options: dict[str, Any]
+    max_q: float = MAX_Q
+    chance: Significance | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,6 +180,7 @@ class Dissection(Names):
             row = unit_row(name)
             row["active_pixels"] = int(self.active_pixels[name.unit])
             row |= zip(("intersection", "activation_area", "concept_area"), counts, strict=True)
+            row |= _agreement(*counts)
             rows.append(row)
         return rows
 
@@ -233,9 +251,38 @@ class Dissection(Names):
             "min_iou": self.min_iou,
             "named": self.named,
             "distinct": self.distinct,
+            "chance": self._chance(),
             "categories": categories,
             "layer_reason": self.layer_reason,
             "concept_sets": list(self.concept_sets),
+        }
+
+    def chance_lines(self) -> list[str]:
+        """How many units each rule would name, in words; empty if chance was not asked."""
+        told = self._chance()
+        if told is None:
+            return []
+        return [
+            f"{told['named_by_iou_alone']} units reach IoU {self.min_iou:g}; {told['named_by_q_alone']} have a label "
+            f"that chance would hardly give (q up to {self.max_q:g}; it can be {told['smallest_q']:.2g} at least)"
+        ]
+
+    def _chance(self) -> dict[str, Any] | None:
+        if self.chance is None:
+            return None
+        enough = [
+            name
+            for name in self.units
+            if (name.iou or 0.0) >= (self.min_iou or 0.0) and name.best is not None
+        ]
+        return {
+            "max_q": self.max_q,
+            "permutations": self.chance.permutations,
+            "seed": self.chance.seed,
+            "smallest_q": self.chance.smallest_q,
+            "coarse_error": self.chance.error,
+            "named_by_iou_alone": len(enough),
+            "named_by_q_alone": int((self.chance.q <= self.max_q).sum()),
         }
 
     def save(
@@ -273,6 +320,8 @@ class Dissection(Names):
             best = [dict(zip(_EXEMPLAR_COLUMNS, one, strict=True)) for one in self.best_images]
             write_csv(draft / "exemplars.csv", best, columns=_EXEMPLAR_COLUMNS)
             arrays = {name: getattr(self, name) for name in _ARRAYS}
+            if self.chance is not None:
+                arrays |= {name: getattr(self.chance, name) for name in _CHANCE}
             np.savez_compressed(draft / "arrays.npz", **arrays)
             (draft / "exemplars").mkdir()
             for unit, picture in self.exemplars.items():
@@ -292,6 +341,16 @@ class Dissection(Names):
             summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
             with (path / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
+                asked = summary.get("chance")
+                chance = None
+                if asked is not None:
+                    chance = Significance(
+                        **{name: file[name] for name in _CHANCE},
+                        smallest_q=asked["smallest_q"],
+                        error=asked["coarse_error"],
+                        permutations=asked["permutations"],
+                        seed=asked["seed"],
+                    )
             table = read_csv(path / "concepts.csv")
             concepts = tuple(Concept(row["name"], row["category"]) for row in table)
             best = [
@@ -301,8 +360,15 @@ class Dissection(Names):
             ious = iou(
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
             )
+            max_q = MAX_Q if asked is None else float(asked["max_q"])
             names = name_units(
-                ious, concepts, arrays["threshold"], arrays["peak"], min_iou=summary["min_iou"]
+                ious,
+                concepts,
+                arrays["threshold"],
+                arrays["peak"],
+                min_iou=summary["min_iou"],
+                chance=chance,
+                max_q=max_q,
             )
             options = dict(manifest["options"])
             return cls(
@@ -326,6 +392,8 @@ class Dissection(Names):
                 concept_images=np.array([int(row["images"]) for row in table], np.int64),
                 category_area=np.array([one["pixels"] for one in summary["categories"]], np.int64),
                 best_images=tuple(best),
+                max_q=max_q,
+                chance=chance,
                 options={key: options[key] for key in ("batch_size", "exemplars")},
                 **arrays,
             )
