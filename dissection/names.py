@@ -24,7 +24,7 @@ from dissection.concepts import Concept
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dissection.chance import Significance
+    from dissection.significance import Significance
 
 MIN_IOU = 0.05
 MAX_Q = 0.05
@@ -42,7 +42,7 @@ class UnitName:
         runner_up, runner_up_iou: the second-best label; None if no other overlaps.
         threshold: T_k; None if the source does not tell.
         note: "dead", "threshold <= 0" or "".
-        p, q: of the best label, under chance (`chance.Significance`); None if the source does not tell.
+        p, q: of the best label, under chance (`significance.Significance`); None if the source does not tell.
         low, high: 95 % of its IoU over images; None likewise.
     """
 

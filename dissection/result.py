@@ -30,10 +30,11 @@ from dissection.artifact import (
     write_csv,
     write_json,
 )
-from dissection.chance import Significance
 from dissection.concepts import Concept
 from dissection.names import MAX_Q, Names, name_units, unit_row, units_frame
 from dissection.overlap import iou, iou_ceiling
+from dissection.significance import Significance
+from dissection.summary import summary_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,73 +218,7 @@ class Dissection(Names):
 
     def summary(self) -> dict[str, Any]:
         """The content of `summary.json`."""
-        ious = self.iou
-        categories = []
-        for number, category in enumerate(self.categories):
-            members = np.flatnonzero(self.category_of == number)
-            within = ious[:, members]
-            strongest = within.max(axis=1, initial=0.0)
-            detects = (strongest > 0) & (strongest >= (self.min_iou or 0.0))
-            overall = [
-                n.concept for n in self.units if n.concept is not None and n.concept.category == category
-            ]
-            best = within[detects].argmax(axis=1) if detects.any() else np.zeros(0, int)
-            categories.append(
-                {
-                    "category": category,
-                    "units": len(overall),
-                    "distinct": len(set(overall)),
-                    "detectors": int(detects.sum()),
-                    "unique_detectors": len(set(best.tolist())),
-                    "concepts": len(members),
-                    "pixels": int(self.category_area[number]),
-                    "images": int(self.category_area[number]) // self.label_size**2,
-                }
-            )
-        return {
-            "units": len(self.units),
-            "images": self.images,
-            "images_left_out": self.images_left_out,
-            "positions": self.images * self.map_size[0] * self.map_size[1],
-            "map_size": list(self.map_size),
-            "quantile": self.quantile,
-            "label_size": self.label_size,
-            "min_iou": self.min_iou,
-            "named": self.named,
-            "distinct": self.distinct,
-            "chance": self._chance(),
-            "categories": categories,
-            "layer_reason": self.layer_reason,
-            "concept_sets": list(self.concept_sets),
-        }
-
-    def chance_lines(self) -> list[str]:
-        """How many units each rule would name, in words; empty if chance was not asked."""
-        told = self._chance()
-        if told is None:
-            return []
-        return [
-            f"{told['named_by_iou_alone']} units reach IoU {self.min_iou:g}; {told['named_by_q_alone']} have a label "
-            f"that chance would hardly give (q up to {self.max_q:g}; it can be {told['smallest_q']:.2g} at least)"
-        ]
-
-    def _chance(self) -> dict[str, Any] | None:
-        if self.chance is None:
-            return None
-        enough = [
-            name
-            for name in self.units
-            if (name.iou or 0.0) >= (self.min_iou or 0.0) and name.best is not None
-        ]
-        return {
-            "max_q": self.max_q,
-            "permutations": self.chance.permutations,
-            "seed": self.chance.seed,
-            "smallest_q": self.chance.smallest_q,
-            "coarse_error": self.chance.error,
-            "named_by_iou_alone": len(enough),
-            "named_by_q_alone": int((self.chance.q <= self.max_q).sum()),
-        }
+        return summary_of(self)
 
     def save(
         self,

@@ -61,6 +61,7 @@ def dissect(
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
     from dissection.artifact import check_writable
+    from dissection.summary import chance_lines
     from neuro_explain.names import dissect as dissect_model
     from neuro_explain.names import open_concepts
     from neuro_explain.report import write_report
@@ -92,7 +93,7 @@ def dissect(
     if as_json:
         print_json({"folder": str(out), "page": str(page), **names.summary()})
         return
-    for line in names.chance_lines():
+    for line in chance_lines(names):
         click.echo(line)
     click.echo(
         f"{names.named} of {len(names)} units named ({names.distinct} different names) from {names.images} images"
