@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor
 
 from dissection.concepts import Concept
@@ -58,9 +58,9 @@ class Cells:
         self.grid = min(GRID, size)
         self.categories, self.category_of = by_category(concepts)
         of = torch.arange(size) * self.grid // size
-        self._rows = (
-            torch.zeros(self.grid, size).index_put_((of, torch.arange(size)), torch.ones(size)).to(device)
-        )
+        rows = torch.zeros(self.grid, size, dtype=torch.float32)
+        rows[of, torch.arange(size)] = 1
+        self._rows = rows.to(device)
         along = torch.bincount(of, minlength=self.grid)
         self.pixels = (along[:, None] * along[None, :]).flatten().numpy()
         self._carried: dict[int, tuple[int, ...]] = {}
@@ -107,8 +107,10 @@ class Cells:
             there[place, list(self._carried[image])] = True
         return there
 
-    def labels(self) -> sparse.csr_array:
-        """The share of each cell that a concept covers, float32 `[N · g², C]`."""
+    def labels(self) -> Any:
+        """The share of each cell that a concept covers, a sparse `csr_array`, float32 `[N · g², C]`."""
+        from scipy import sparse
+
         row, concept, pixels = self._all(self._labels)
         share = pixels / self.pixels[row % len(self.pixels)]
         shape = (len(self._carried) * len(self.pixels), self.concepts)
@@ -231,6 +233,9 @@ class _Meeting:
     """Masks on labels, of the same images or of others."""
 
     def __init__(self, cells: Cells) -> None:
+        from scipy import sparse
+
+        self._matrix = sparse.csr_array
         self.cells, self.sources = cells, cells.sources()
         self.labels = cells.labels()
         self.row, self.unit, self.pixels = cells.masks()
@@ -248,7 +253,7 @@ class _Meeting:
             ],
             axis=1,
         )
-        cells_of_image = sparse.csr_array(
+        cells_of_image = self._matrix(
             (
                 np.tile(cells.pixels, self.images).astype(np.float64),
                 (np.arange(self.images * each) // each, np.arange(self.images * each)),
@@ -261,7 +266,7 @@ class _Meeting:
     def ious(self, to: NDArray[np.int64]) -> NDArray[np.float64]:
         """IoU of each unit with each concept where image i's masks meet the labels of image `to[i]`, `[U, C]`."""
         rows = to[self.image] * len(self.cells.pixels) + self.cell
-        masks = sparse.csr_array(
+        masks = self._matrix(
             (self.pixels, rows, self._starts), shape=(self.cells.units, self.labels.shape[0])
         )
         both = (masks @ self.labels).toarray().astype(np.float64)
@@ -286,7 +291,7 @@ class _Meeting:
         def resampled(pixels: NDArray[np.floating]) -> NDArray[np.float64]:
             shape = (units, self.images)
             return np.asarray(
-                sparse.csr_array((pixels.astype(float), (self.unit, self.image)), shape=shape) @ drawn
+                self._matrix((pixels.astype(float), (self.unit, self.image)), shape=shape) @ drawn
             )
 
         common = resampled(both)

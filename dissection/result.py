@@ -276,7 +276,7 @@ class Dissection(Names):
             summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
             with (path / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
-                asked = summary.get("chance")
+                asked = dict(summary).get("chance")
                 chance = None
                 if asked is not None:
                     chance = Significance(
