@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from probes import Given, MemorySet, giving, random_labels
+from probes import Given, MemorySet, dissect_by_iou, giving, random_labels
 
 from dissection.artifact import ArtifactError
 from dissection.concepts import Concept
-from dissection.dissect import dissect
 from dissection.names import Names, name_units
 from dissection.netdissect_csv import read_netdissect_csv, write_netdissect_csv
 from dissection.result import Dissection
@@ -37,7 +36,7 @@ def small(units: int = 12, min_iou: float = 0.05) -> Dissection:
     labels = [random_labels(rng, KNOWN, 4) for _ in range(10)]
     maps = torch.from_numpy(rng.integers(0, 50, (10, units, 2, 2)).astype(np.float32))
     maps[:, 2] = 0
-    return dissect(
+    return dissect_by_iou(
         Given(), "maps", giving(maps), MemorySet(KNOWN, labels), label_size=4, quantile=0.2, min_iou=min_iou
     )
 
