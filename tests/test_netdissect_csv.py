@@ -263,7 +263,9 @@ def test_our_tables_have_the_columns_of_the_published_ones(data_dir: Path, tmp_p
     rng = np.random.default_rng(0)
     labels = [random_labels(rng, known, 4, unlabelled=0) for _ in range(6)]
     maps = torch.from_numpy(rng.random((6, 4, 2, 2))).float()
-    result = dissect(Given(), "maps", giving(maps), MemorySet(known, labels), label_size=4, quantile=0.2)
+    result = dissect_by_iou(
+        Given(), "maps", giving(maps), MemorySet(known, labels), label_size=4, quantile=0.2
+    )
     write_netdissect_csv(result, tmp_path / "r.csv")
     ours = pd.read_csv(tmp_path / "r.csv")
     assert ours.columns.tolist() == published.columns.tolist()
