@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from PIL import Image
 from torch import Tensor, nn
 
+from dissection.chance import PERMUTATIONS, significance
 from dissection.concepts import ConceptDataset
 from dissection.exemplars import draw_exemplars
 from dissection.fingerprint import weights_fingerprint
 from dissection.kept import KeptMaps
-from dissection.names import MIN_IOU, name_units
+from dissection.names import MAX_Q, MIN_IOU, name_units
 from dissection.overlap import by_category, checked_label_size, iou
 from dissection.result import Dissection
 from dissection.tally import LABEL_SIZE, QUANTILE, Count, Survey, count_all, shown
@@ -67,6 +68,9 @@ def dissect(
     quantile: float = QUANTILE,
     label_size: int = LABEL_SIZE,
     min_iou: float = MIN_IOU,
+    max_q: float = MAX_Q,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
     exemplars: int = 4,
     batch_size: int = 32,
     workers: int = 2,
@@ -89,6 +93,9 @@ def dissect(
         quantile: q, the share of positions in which a unit may be active.
         label_size: S, the side of the square on which masks and labels meet, in pixels.
         min_iou: the IoU that a name needs.
+        max_q: the false discovery rate that a name may have (`chance`); 1 admits every one.
+        permutations: how often labels are exchanged to see what chance gives; 0 does not ask.
+        seed: of these exchanges.
         exemplars: how many example crops to keep per unit; 0 for none.
         batch_size: images per forward pass.
         workers: threads that read images and labels.
@@ -109,6 +116,12 @@ def dissect(
             raise ValueError(f"{name}: expected at least {least[name]}, got {value}")
     if not 0 <= min_iou <= 1:
         raise ValueError(f"min_iou: expected 0 to 1, got {min_iou}; 0.05 is usual")
+    if not 0 < max_q <= 1:
+        raise ValueError(
+            f"max_q: expected a false discovery rate above 0, up to 1, got {max_q}; 0.05 is usual"
+        )
+    if permutations < 0 or permutations == 1:
+        raise ValueError(f"permutations: expected at least 2, or 0 for none, got {permutations}")
     threshold_index(quantile, 1)
     checked_label_size(label_size)
     concepts = tuple(dataset.concepts)
@@ -120,7 +133,18 @@ def dissect(
     from tqdm import tqdm
 
     bar = partial(tqdm, disable=None if progress is None else not progress, delay=1)
-    work = Work(net, layer, preprocess, dataset, quantile, label_size, exemplars, batch_size, workers)
+    work = Work(
+        net,
+        layer,
+        preprocess,
+        dataset,
+        quantile,
+        label_size,
+        exemplars,
+        batch_size,
+        workers,
+        permutations > 0,
+    )
     found = _here(work, bar, memory=memory, scratch=scratch) if engine is None else engine(work, bar)
     survey, threshold = found.survey, found.threshold
     chosen, above = shown(survey, found.count)
@@ -131,14 +155,21 @@ def dissect(
     intersection, activation_area = overlap.intersection.cpu().numpy(), overlap.activation_area.cpu().numpy()
     concept_area, category_of = overlap.concept_area.cpu().numpy(), overlap.category_of.numpy()
     ious = iou(intersection, activation_area, concept_area, category_of)
+    cells = found.count.cells
+    chance = None if cells is None else significance(cells, ious, permutations=permutations, seed=seed)
+    units = name_units(
+        ious, concepts, threshold.numpy(), survey.peak.numpy(), min_iou=min_iou, chance=chance, max_q=max_q
+    )
     return Dissection(
-        units=name_units(ious, concepts, threshold.numpy(), survey.peak.numpy(), min_iou=min_iou),
+        units=units,
         layer=layer,
         fingerprint=weights_fingerprint(net),
         source=f"the dissection of {model_name or type(net).__name__} {layer}",
         concept_sets=concept_sets,
         quantile=quantile,
         min_iou=min_iou,
+        max_q=max_q,
+        chance=chance,
         exemplars=strips,
         model_name=model_name or type(net).__name__,
         layer_reason=layer_reason,
@@ -182,6 +213,7 @@ def _here(work: Work, bar: Bar, *, memory: int, scratch: Path | None) -> Found:
                 work.label_size,
                 threshold,
                 device=survey.device,
+                chance=work.chance,
                 done=counting.update,
             )
     return Found(survey, threshold, count)

@@ -4,8 +4,9 @@
     names.find("bed")
     names.to_frame()
 
-A unit is named after the label with the largest IoU if that reaches `min_iou`; ties go to the smaller concept
-number. A unit below it is unnamed and stays in every list: how much is unnamed is part of the answer.
+A unit is named after the label with the largest IoU if that reaches `min_iou` and chance would hardly have given as
+good a one (q up to `max_q`, see `chance`); ties go to the smaller concept number. Another unit is unnamed and stays in
+every list: how much is unnamed is part of the answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from dissection.concepts import Concept
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dissection.significance import Significance
+
 MIN_IOU = 0.05
+MAX_Q = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class UnitName:
         runner_up, runner_up_iou: the second-best label; None if no other overlaps.
         threshold: T_k; None if the source does not tell.
         note: "dead", "threshold <= 0" or "".
+        p, q: of the best label, under chance (`significance.Significance`); None if the source does not tell.
+        low, high: 95 % of its IoU over images; None likewise.
     """
 
     unit: int
@@ -48,6 +54,10 @@ class UnitName:
     runner_up_iou: float | None = None
     threshold: float | None = None
     note: str = ""
+    p: float | None = None
+    q: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def margin(self) -> float | None:
@@ -152,7 +162,7 @@ def units_frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """The rows of `units.csv` as a DataFrame indexed by unit, with the same dtypes whatever is absent."""
     import pandas as pd
 
-    numbers = ("iou", "runner_up_iou", "margin", "threshold")
+    numbers = ("iou", "runner_up_iou", "margin", "threshold", "p", "q", "iou_low", "iou_high")
     frame: pd.DataFrame = pd.DataFrame(rows).set_index("unit")
     words = [name for name in unit_row(UnitName(0, None)) if name not in ("unit", *numbers)]
     frame = frame.astype({**dict.fromkeys(numbers, "float64"), **dict.fromkeys(words, "string")})
@@ -179,6 +189,10 @@ def unit_row(name: UnitName) -> dict[str, object]:
         "margin": name.margin,
         "threshold": name.threshold,
         "note": name.note,
+        "p": name.p,
+        "q": name.q,
+        "iou_low": name.low,
+        "iou_high": name.high,
     }
 
 
@@ -189,6 +203,8 @@ def name_units(
     peak: NDArray[np.float32],
     *,
     min_iou: float = MIN_IOU,
+    chance: Significance | None = None,
+    max_q: float = MAX_Q,
 ) -> tuple[UnitName, ...]:
     """Names from IoUs.
 
@@ -198,6 +214,8 @@ def name_units(
         threshold: T_k `[U]`.
         peak: each unit's largest activation `[U]`; where it is at most 0 the unit is dead.
         min_iou: the IoU that a name needs.
+        chance: what it would have given; None if that was not asked.
+        max_q: the false discovery rate that a name may have.
     """
     # A stable sort of the negated values puts the smaller concept number first among equals.
     order = np.argsort(-iou, axis=1, kind="stable")[:, :2]
@@ -208,6 +226,10 @@ def name_units(
         runner_up, runner_up_iou = overlapping[1] if len(overlapping) > 1 else (None, None)
         note = "dead" if peak[unit] <= 0 else "threshold <= 0" if threshold[unit] <= 0 else ""
         is_named = best_iou is not None and best_iou >= min_iou
+        tested: tuple[float, ...] = ()
+        if chance is not None:
+            tested = tuple(float(one[unit]) for one in (chance.p, chance.q, chance.low, chance.high))
+            is_named = is_named and tested[1] <= max_q
         names.append(
             UnitName(
                 unit,
@@ -218,6 +240,7 @@ def name_units(
                 runner_up_iou,
                 float(threshold[unit]),
                 note,
+                *tested,
             )
         )
     return tuple(names)

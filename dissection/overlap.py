@@ -17,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -130,6 +131,16 @@ def checked_label_size(size: int) -> int:
     return size
 
 
+class Watcher(Protocol):
+    """Is shown what is counted of an image; it must not keep the tensors, which are used again."""
+
+    def labels(self, labels: PackedLabels, incidence: Tensor) -> None:
+        """Labels, and their incidence `[S², c + 1]`."""
+
+    def masks(self, units: Tensor, masks: Tensor) -> None:
+        """Masks of some units, 0 or 1, float32 `[M, S, S]`."""
+
+
 class Overlap:
     """The counts I, A and G of a data set.
 
@@ -169,7 +180,15 @@ class Overlap:
         self.active_pixels = zeros(units)
         self._scratch = Scratch(device)
 
-    def add(self, labels: PackedLabels, units: Tensor, maps: Tensor, threshold: Tensor) -> None:
+    def add(
+        self,
+        labels: PackedLabels,
+        units: Tensor,
+        maps: Tensor,
+        threshold: Tensor,
+        *,
+        watcher: Watcher | None = None,
+    ) -> None:
         """Counts one image.
 
         Args:
@@ -178,10 +197,13 @@ class Overlap:
                 others are known to be inactive and need not be given.
             maps: their maps `[M, h, w]`.
             threshold: T_k of all units `[U]`.
+            watcher: is shown labels and masks as they are counted.
         """
         present = torch.from_numpy(labels.present).to(self.device)
         carried = torch.tensor(labels.categories, dtype=torch.int64, device=self.device)
         incidence = labels.incidence(self.size, self._scratch)
+        if watcher is not None:
+            watcher.labels(labels, incidence)
         every_pixel = self._scratch.take("ones", 1, self.size**2).fill_(1)
         self.concept_area[present] += (every_pixel @ incidence)[0, :-1].long()
         self.concept_images[present] += 1
@@ -190,11 +212,14 @@ class Overlap:
             torch.split(units, _MAPS_AT_ONCE), torch.split(maps, _MAPS_AT_ONCE), strict=True
         ):
             if len(some):
-                self._add_active(some, theirs - threshold[some, None, None], present, carried, incidence)
+                above = theirs - threshold[some, None, None]
+                masks = self._add_active(some, above, present, carried, incidence)
+                if watcher is not None:
+                    watcher.masks(some, masks)
 
     def _add_active(
         self, units: Tensor, above: Tensor, present: Tensor, carried: Tensor, incidence: Tensor
-    ) -> None:
+    ) -> Tensor:
         """Counts the active pixels of some units; `above` is their map minus T_k, `[M, h, w]`."""
         # The difference is resized, not the map: where all cells around a pixel are at or below T_k it comes
         # out at or below 0 whatever the rounding, so a plateau at T_k is never active.
@@ -205,6 +230,7 @@ class Overlap:
         self.intersection[units[:, None], present[None, :]] += counts[:, :-1]
         self.activation_area[units[:, None], carried[None, :]] += active[:, None]
         self.active_pixels[units] += active
+        return masks
 
     def merge(self, other: Overlap) -> None:
         """Adds the counts of another part of the same data set under the same thresholds."""

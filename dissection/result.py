@@ -31,8 +31,10 @@ from dissection.artifact import (
     write_json,
 )
 from dissection.concepts import Concept
-from dissection.names import Names, name_units, unit_row, units_frame
+from dissection.names import MAX_Q, Names, name_units, unit_row, units_frame
 from dissection.overlap import iou, iou_ceiling
+from dissection.significance import Significance
+from dissection.summary import summary_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,7 @@ _ARRAYS = (
     "category_of",
     "active_pixels",
 )
+_CHANCE = ("p", "q", "low", "high")
 _EXEMPLAR_COLUMNS = ("unit", "rank", "image", "peak")
 
 
@@ -73,6 +76,17 @@ def exemplar_name(unit: int) -> str:
     return f"exemplars/unit-{unit:05d}.webp"
 
 
+def _agreement(both: int | None, active: int | None, labelled: int | None) -> dict[str, float | None]:
+    """Precision, recall and F1 of I, A and G; None where there is no label, or nothing to divide by."""
+    if both is None or active is None or labelled is None:
+        return dict.fromkeys(("precision", "recall", "f1"))
+    return {
+        "precision": both / active if active else None,
+        "recall": both / labelled if labelled else None,
+        "f1": 2 * both / (active + labelled) if active + labelled else None,
+    }
+
+
 @dataclass(frozen=True)
 class Dissection(Names):
     """Names, and the counts that they come from.
@@ -96,6 +110,8 @@ class Dissection(Names):
         active_pixels: int64 `[U]`.
         best_images: (unit, rank, image, peak) of the exemplars.
         options: how it was run.
+        max_q: the false discovery rate that a name may have.
+        chance: what it would have given; None if that was not asked.
     """
 
     model_name: str
@@ -118,6 +134,8 @@ class Dissection(Names):
     active_pixels: NDArray[np.int64]
     best_images: tuple[tuple[int, int, str, float], ...]
     options: dict[str, Any]
+    max_q: float = MAX_Q
+    chance: Significance | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,6 +181,7 @@ class Dissection(Names):
             row = unit_row(name)
             row["active_pixels"] = int(self.active_pixels[name.unit])
             row |= zip(("intersection", "activation_area", "concept_area"), counts, strict=True)
+            row |= _agreement(*counts)
             rows.append(row)
         return rows
 
@@ -199,44 +218,7 @@ class Dissection(Names):
 
     def summary(self) -> dict[str, Any]:
         """The content of `summary.json`."""
-        ious = self.iou
-        categories = []
-        for number, category in enumerate(self.categories):
-            members = np.flatnonzero(self.category_of == number)
-            within = ious[:, members]
-            strongest = within.max(axis=1, initial=0.0)
-            detects = (strongest > 0) & (strongest >= (self.min_iou or 0.0))
-            overall = [
-                n.concept for n in self.units if n.concept is not None and n.concept.category == category
-            ]
-            best = within[detects].argmax(axis=1) if detects.any() else np.zeros(0, int)
-            categories.append(
-                {
-                    "category": category,
-                    "units": len(overall),
-                    "distinct": len(set(overall)),
-                    "detectors": int(detects.sum()),
-                    "unique_detectors": len(set(best.tolist())),
-                    "concepts": len(members),
-                    "pixels": int(self.category_area[number]),
-                    "images": int(self.category_area[number]) // self.label_size**2,
-                }
-            )
-        return {
-            "units": len(self.units),
-            "images": self.images,
-            "images_left_out": self.images_left_out,
-            "positions": self.images * self.map_size[0] * self.map_size[1],
-            "map_size": list(self.map_size),
-            "quantile": self.quantile,
-            "label_size": self.label_size,
-            "min_iou": self.min_iou,
-            "named": self.named,
-            "distinct": self.distinct,
-            "categories": categories,
-            "layer_reason": self.layer_reason,
-            "concept_sets": list(self.concept_sets),
-        }
+        return summary_of(self)
 
     def save(
         self,
@@ -273,6 +255,8 @@ class Dissection(Names):
             best = [dict(zip(_EXEMPLAR_COLUMNS, one, strict=True)) for one in self.best_images]
             write_csv(draft / "exemplars.csv", best, columns=_EXEMPLAR_COLUMNS)
             arrays = {name: getattr(self, name) for name in _ARRAYS}
+            if self.chance is not None:
+                arrays |= {name: getattr(self.chance, name) for name in _CHANCE}
             np.savez_compressed(draft / "arrays.npz", **arrays)
             (draft / "exemplars").mkdir()
             for unit, picture in self.exemplars.items():
@@ -292,6 +276,16 @@ class Dissection(Names):
             summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
             with (path / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
+                asked = dict(summary).get("chance")
+                chance = None
+                if asked is not None:
+                    chance = Significance(
+                        **{name: file[name] for name in _CHANCE},
+                        smallest_q=asked["smallest_q"],
+                        error=asked["coarse_error"],
+                        permutations=asked["permutations"],
+                        seed=asked["seed"],
+                    )
             table = read_csv(path / "concepts.csv")
             concepts = tuple(Concept(row["name"], row["category"]) for row in table)
             best = [
@@ -301,8 +295,15 @@ class Dissection(Names):
             ious = iou(
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
             )
+            max_q = MAX_Q if asked is None else float(asked["max_q"])
             names = name_units(
-                ious, concepts, arrays["threshold"], arrays["peak"], min_iou=summary["min_iou"]
+                ious,
+                concepts,
+                arrays["threshold"],
+                arrays["peak"],
+                min_iou=summary["min_iou"],
+                chance=chance,
+                max_q=max_q,
             )
             options = dict(manifest["options"])
             return cls(
@@ -326,6 +327,8 @@ class Dissection(Names):
                 concept_images=np.array([int(row["images"]) for row in table], np.int64),
                 category_area=np.array([one["pixels"] for one in summary["categories"]], np.int64),
                 best_images=tuple(best),
+                max_q=max_q,
+                chance=chance,
                 options={key: options[key] for key in ("batch_size", "exemplars")},
                 **arrays,
             )

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 
+from dissection.chance import Cells
 from dissection.concepts import Concept
 from dissection.exemplars import BestImages, Exemplar
 from dissection.kept import KeptBatch
@@ -142,9 +143,11 @@ class Count:
         label_size: S.
         threshold: T_k `[U]`, on the CPU.
         device: where the counting runs.
+        chance: keep what `chance.significance` needs.
 
     Attributes:
         overlap: the integers.
+        cells: masks and labels on coarse cells; None if chance is not asked for.
         maps: map minus T_k of (unit, image), for the exemplars.
     """
 
@@ -156,9 +159,11 @@ class Count:
         threshold: Tensor,
         *,
         device: torch.device | str = "cpu",
+        chance: bool = False,
     ) -> None:
         units = len(threshold)
         self.overlap = Overlap(units, concepts, label_size, device=device)
+        self.cells = Cells(units, concepts, label_size, device=device) if chance else None
         self.maps: dict[tuple[int, int], Tensor] = {}
         self._threshold, self._on_device = threshold, threshold.to(device)
         keys = best.image * units + torch.arange(units)[:, None]
@@ -171,7 +176,8 @@ class Count:
         units = torch.split(batch.unit.long().to(self._on_device.device), counts)
         maps = torch.split(batch.maps.to(self._on_device.device), counts)
         for number, labels in enumerate(batch.labels):
-            self.overlap.add(labels, units[number], maps[number], self._on_device)
+            watcher = None if self.cells is None else self.cells.of(batch.numbers[number])
+            self.overlap.add(labels, units[number], maps[number], self._on_device, watcher=watcher)
         of = torch.tensor(batch.numbers)[batch.image.long()]
         keys = of * len(self._threshold) + batch.unit
         for row in torch.isin(keys, self._best).nonzero().flatten().tolist():
@@ -181,6 +187,8 @@ class Count:
     def merge(self, other: Count) -> None:
         """Adds what was counted on other images."""
         self.overlap.merge(other.overlap)
+        if self.cells is not None and other.cells is not None:
+            self.cells.merge(other.cells)
         self.maps.update(other.maps)
 
 
@@ -192,10 +200,11 @@ def count_all(
     threshold: Tensor,
     *,
     device: torch.device | str = "cpu",
+    chance: bool = False,
     done: Callable[[int], object] = lambda _count: None,
 ) -> Count:
     """Counts what was kept; `done` is called with the number of images just counted."""
-    count = Count(best, concepts, label_size, threshold, device=device)
+    count = Count(best, concepts, label_size, threshold, device=device, chance=chance)
     for batch in kept:
         count.add(batch)
         done(len(batch.labels))

@@ -35,6 +35,7 @@ class Work:
 
     Attributes:
         net, layer, preprocess, dataset, quantile, label_size, exemplars, batch_size, workers: see `dissect`.
+        chance: whether to keep what tells how good a label chance gives.
     """
 
     net: nn.Module
@@ -46,6 +47,7 @@ class Work:
     exemplars: int
     batch_size: int
     workers: int
+    chance: bool = False
 
     @cached_property
     def _categories(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:

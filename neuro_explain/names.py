@@ -14,10 +14,11 @@ from pathlib import Path
 
 from dissection import readers
 from dissection.artifact import ArtifactError
+from dissection.chance import PERMUTATIONS
 from dissection.concepts import ConceptDataset
 from dissection.dissect import MEMORY, Engine
 from dissection.dissect import dissect as dissect_layer
-from dissection.names import MIN_IOU, Names
+from dissection.names import MAX_Q, MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
 from dissection.tally import LABEL_SIZE, QUANTILE
@@ -49,6 +50,9 @@ def dissect(
     quantile: float = QUANTILE,
     label_size: int = LABEL_SIZE,
     min_iou: float = MIN_IOU,
+    max_q: float = MAX_Q,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
     exemplars: int = 4,
     batch_size: int = 32,
     workers: int = 2,
@@ -85,6 +89,9 @@ def dissect(
         quantile=quantile,
         label_size=label_size,
         min_iou=min_iou,
+        max_q=max_q,
+        permutations=permutations,
+        seed=seed,
         exemplars=exemplars,
         batch_size=batch_size,
         workers=workers,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from math import floor
 from typing import Any
 
@@ -22,6 +23,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dissection.concepts import NO_LABEL, Concept, Labels
+from dissection.dissect import dissect
 
 
 @dataclass
@@ -78,6 +80,10 @@ class Given(nn.Module):
 def giving(maps: Tensor) -> Callable[[Image.Image], Tensor]:
     """A preprocessing that turns image number i into `maps[i]`, `[U, h, w]`."""
     return lambda image: maps[number_of(image)]
+
+
+dissect_by_iou = partial(dissect, max_q=1.0)
+"""Names by IoU alone: in noise there are none that chance would not give as well."""
 
 
 def no_layers(size: int) -> NDArray[np.int32]:

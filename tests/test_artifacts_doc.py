@@ -18,10 +18,9 @@ import pytest
 import torch
 from artifacts_for_pages import write_dissection, write_explanation
 from PIL import Image
-from probes import Given, MemorySet, giving, random_labels, some_concepts
+from probes import Given, MemorySet, dissect_by_iou, giving, random_labels, some_concepts
 
 from dissection.artifact import is_artifact
-from dissection.dissect import dissect
 from dissection.result import KIND, Dissection
 from neuro_explain.collection import KIND as COLLECTION
 from neuro_explain.collection import Member, save_collection
@@ -68,6 +67,7 @@ JSON_TYPES: Mapping[str, Callable[[Any], bool]] = {
     "str": lambda v: type(v) is str,
     "str or null": lambda v: v is None or type(v) is str,
     "object": lambda v: type(v) is dict,
+    "object or null": lambda v: v is None or type(v) is dict,
     "[int, int]": lambda v: type(v) is list and [type(x) for x in v] == [int, int],
     "list of str": lambda v: type(v) is list and all(type(x) is str for x in v),
     "list of str or null": lambda v: v is None or (type(v) is list and all(type(x) is str for x in v)),
@@ -89,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps = torch.from_numpy(rng.random((15, 9, 2, 4))).float()
     maps[:, 4] = 0
     maps[:, 5, 0, 0] = 7
-    result = dissect(
+    result = dissect_by_iou(
         Given(), "maps", giving(maps), MemorySet(known, labels), label_size=8, quantile=0.1, model_name="toy"
     )
     assert any(name.best is None for name in result) and result.named

@@ -20,6 +20,7 @@ from probes import (
     MemorySet,
     Slow,
     arrays_of,
+    dissect_by_iou,
     giving,
     labelled_everywhere,
     no_layers,
@@ -35,7 +36,6 @@ from torch import Tensor, nn
 
 from dissection import kept
 from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
-from dissection.dissect import dissect
 from dissection.images import squash
 from dissection.kept import KeptMaps
 from dissection.overlap import PackedLabels, by_category
@@ -146,9 +146,9 @@ def test_dissect_is_the_definition_to_the_last_integer(
     preprocess = giving(torch.from_numpy(maps).float())
     if all(one.empty for one in labels):
         with pytest.raises(ValueError, match=f"none of the {images} images"):
-            dissect(Given(), "maps", preprocess, dataset, **options)
+            dissect_by_iou(Given(), "maps", preprocess, dataset, **options)
         return
-    result = dissect(Given(), "maps", preprocess, dataset, **options)
+    result = dissect_by_iou(Given(), "maps", preprocess, dataset, **options)
     assert_equals(result, slow_dissection(maps, labels, known, quantile, size), maps, min_iou, exemplars)
 
 
@@ -169,7 +169,7 @@ def test_dissect_is_the_definition_on_grids_of_any_shape(
     maps = rng.integers(-500, 500, (images, 3, height, width)).astype(np.float64)
     slow = slow_dissection(maps, labels, known, "0.1", size)
     assume(not slow.near_tie)
-    result = dissect(
+    result = dissect_by_iou(
         Given(),
         "maps",
         giving(torch.from_numpy(maps).float()),
@@ -189,7 +189,7 @@ def test_the_result_does_not_depend_on_batches_threads_or_memory(
     known = some_concepts(6, 3)
 
     def run(**options: Any) -> Dissection:
-        return dissect(
+        return dissect_by_iou(
             Integers(), "last", to_tensor, noise_set(20, 8, known), quantile=0.05, label_size=8, **options
         )
 
@@ -206,7 +206,7 @@ def test_the_result_does_not_depend_on_batches_threads_or_memory(
 def test_the_result_equals_the_dense_form_on_a_real_network() -> None:
     known, size, quantile = some_concepts(6, 3), 8, 0.05
     dataset, net = noise_set(20, size, known), Integers().eval()
-    result = dissect(net, "last", to_tensor, dataset, quantile=quantile, label_size=size)
+    result = dissect_by_iou(net, "last", to_tensor, dataset, quantile=quantile, label_size=size)
 
     used = [i for i in range(20) if not dataset.labels(i, size).empty]
     with torch.no_grad():
@@ -239,7 +239,7 @@ def run_given(
     known = [Concept(f"thing {i}", "object") for i in range(3)]
     dataset = MemorySet(known, [labelled_everywhere(3, size)] * len(maps))
     preprocess = giving(torch.from_numpy(maps).float())
-    return dissect(Given(), "maps", preprocess, dataset, label_size=size, quantile=quantile, **options)
+    return dissect_by_iou(Given(), "maps", preprocess, dataset, label_size=size, quantile=quantile, **options)
 
 
 def test_a_plateau_at_the_threshold_is_inactive() -> None:
@@ -276,7 +276,7 @@ def test_few_positions_make_the_threshold_the_largest_value() -> None:
 
 def test_one_image_one_unit_one_concept_one_cell() -> None:
     dataset = MemorySet([Concept("all", "object")], [Labels(no_layers(1), (0,), OBJECT)], size=(1, 1))
-    result = dissect(Given(), "maps", lambda _image: torch.ones(1, 1, 1), dataset, label_size=1)
+    result = dissect_by_iou(Given(), "maps", lambda _image: torch.ones(1, 1, 1), dataset, label_size=1)
     assert (result.threshold.tolist(), result.peak.tolist()) == ([1.0], [1.0])
     assert (result.map_size, result.images, result.concept_area.tolist()) == ((1, 1), 1, [1])
 
@@ -287,7 +287,7 @@ def test_images_without_labels_are_left_out_before_anything_is_counted() -> None
     empty = Labels(np.full((1, 2, 2), NO_LABEL, np.int32), (), OBJECT)
     labels = [labelled_everywhere(1, 2), empty, labelled_everywhere(1, 2)]
     dataset = MemorySet([Concept("thing", "object")], labels)
-    result = dissect(Given(), "maps", giving(torch.from_numpy(maps).float()), dataset, label_size=2)
+    result = dissect_by_iou(Given(), "maps", giving(torch.from_numpy(maps).float()), dataset, label_size=2)
     assert (result.images, result.images_left_out) == (2, 1)
     assert result.peak.tolist() == [1.0]
     assert result.category_area.tolist() == [8]
@@ -301,7 +301,7 @@ def test_images_go_to_the_network_in_its_own_precision(dtype: torch.dtype) -> No
     labels[-1] = Labels(labels[-1].layers, (), frozenset({known[0].category}))
     maps = rng.integers(0, 120, (6, 3, 2, 2)).astype(np.float64)  # exact in eight bits of mantissa
     net = Given().to(dtype)
-    result = dissect(
+    result = dissect_by_iou(
         net,
         "maps",
         giving(torch.from_numpy(maps).float()),
@@ -326,7 +326,7 @@ def test_the_first_floating_parameter_decides_and_a_network_may_have_none() -> N
     run = run_given(np.random.default_rng(0).integers(0, 9, (2, 2, 2, 2)).astype(float))
     dataset = MemorySet(list(run.concepts), [labelled_everywhere(3, 4)] * 2)
     maps = torch.from_numpy(np.random.default_rng(0).integers(0, 9, (2, 2, 2, 2)))
-    result = dissect(net, "maps", giving(maps.double()), dataset, label_size=4)
+    result = dissect_by_iou(net, "maps", giving(maps.double()), dataset, label_size=4)
     assert {dtype for dtype, _ in net.seen} == {torch.float32}
     assert arrays_of(result) == arrays_of(run)
 
@@ -335,7 +335,7 @@ def test_unlabelled_images_do_not_thin_the_batches() -> None:
     empty = Labels(no_layers(2), (), OBJECT)
     labels = [labelled_everywhere(1, 2) if i % 3 == 0 else empty for i in range(30)]
     net = Given()
-    result = dissect(
+    result = dissect_by_iou(
         net, "maps", giving(torch.ones(30, 1, 2, 2)), MemorySet([Concept("a", "object")], labels),
         label_size=2, batch_size=4,
     )  # fmt: skip
@@ -353,7 +353,7 @@ def test_tiny_and_extreme_images() -> None:
         return pixels + torch.arange(256.0).reshape(1, 16, 16) / 1000
 
     dataset = Sizes([Concept("a", "object")], [labelled_everywhere(1, 8)] * 4)
-    result = dissect(Integers(), "last", preprocess, dataset, label_size=8, quantile=0.3)
+    result = dissect_by_iou(Integers(), "last", preprocess, dataset, label_size=8, quantile=0.3)
     assert result.images == 4
     assert all(Image.open(io.BytesIO(picture)).height == 96 for picture in result.exemplars.values())
 
@@ -362,7 +362,7 @@ def test_forty_images_and_sixty_four_units() -> None:
     rng, known = np.random.default_rng(9), some_concepts(20, 3)
     labels = [random_labels(rng, known, 28) for _ in range(40)]
     maps = torch.from_numpy(rng.random((40, 64, 7, 7))).float()
-    result = dissect(Given(), "maps", giving(maps), MemorySet(known, labels), label_size=28)
+    result = dissect_by_iou(Given(), "maps", giving(maps), MemorySet(known, labels), label_size=28)
     assert len(result) == 64
     index = int(Fraction("0.005") * result.images * 49)
     assert result.summary()["positions"] == result.images * 49
@@ -415,7 +415,7 @@ def test_two_real_images_with_textures_and_colours(data_dir: Path) -> None:
     with torch.no_grad():
         maps = net.last(F.relu(net.conv(inputs))).double().numpy()
     slow = slow_dissection(maps, labels, list(opened.concepts), "0.05", size)
-    result = dissect(net, "last", to_tensor, dataset, label_size=size, quantile=0.05)
+    result = dissect_by_iou(net, "last", to_tensor, dataset, label_size=size, quantile=0.05)
     assert result.intersection.tolist() == slow.intersection
     assert result.activation_area.tolist() == slow.activation_area
     assert result.concept_area.tolist() == slow.concept_area

@@ -17,6 +17,7 @@ from probes import (
     Integers,
     MemorySet,
     arrays_of,
+    dissect_by_iou,
     giving,
     hooks,
     labelled_everywhere,
@@ -29,7 +30,6 @@ from probes import (
 from torch import Tensor, nn
 
 from dissection.concepts import Concept, Labels
-from dissection.dissect import dissect
 from dissection.result import Dissection
 
 OBJECT = frozenset({"object"})
@@ -41,7 +41,7 @@ def run_given(
     known = [Concept(f"thing {i}", "object") for i in range(3)]
     dataset = MemorySet(known, [labelled_everywhere(3, size)] * len(maps))
     preprocess = giving(torch.from_numpy(maps).float())
-    return dissect(Given(), "maps", preprocess, dataset, label_size=size, quantile=quantile, **options)
+    return dissect_by_iou(Given(), "maps", preprocess, dataset, label_size=size, quantile=quantile, **options)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -78,21 +78,23 @@ def test_options_outside_their_range_stop_it_before_any_image_is_read(
 ) -> None:
     dataset = MemorySet([Concept("thing", "object")], [labelled_everywhere(1, 4)])
     with pytest.raises(ValueError, match=message):
-        dissect(Given(), "maps", giving(torch.ones(1, 1, 2, 2)), dataset, **{"label_size": 4, **options})
+        dissect_by_iou(
+            Given(), "maps", giving(torch.ones(1, 1, 2, 2)), dataset, **{"label_size": 4, **options}
+        )
     assert not dataset.images_read and not dataset.labels_read
 
 
 def test_sets_with_nothing_to_name() -> None:
     preprocess = giving(torch.ones(1, 1, 2, 2))
     with pytest.raises(ValueError, match="no concepts"):
-        dissect(Given(), "maps", preprocess, MemorySet([], [labelled_everywhere(0 + 1, 4)]))
+        dissect_by_iou(Given(), "maps", preprocess, MemorySet([], [labelled_everywhere(0 + 1, 4)]))
     with pytest.raises(ValueError, match="none of the 0 images"):
-        dissect(Given(), "maps", preprocess, MemorySet([Concept("a", "object")], []))
+        dissect_by_iou(Given(), "maps", preprocess, MemorySet([Concept("a", "object")], []))
     unlabelled = Labels(no_layers(4), (), OBJECT)
     with pytest.raises(ValueError, match="none of the 2 images"):
-        dissect(Given(), "maps", preprocess, MemorySet([Concept("a", "object")], [unlabelled] * 2))
+        dissect_by_iou(Given(), "maps", preprocess, MemorySet([Concept("a", "object")], [unlabelled] * 2))
     with pytest.raises(ValueError, match=r"a \(object\) stands there 2 times"):
-        dissect(Given(), "maps", preprocess, MemorySet([Concept("a", "object")] * 2, [unlabelled]))
+        dissect_by_iou(Given(), "maps", preprocess, MemorySet([Concept("a", "object")] * 2, [unlabelled]))
 
 
 class Shapes(nn.Module):
@@ -125,7 +127,7 @@ def test_a_layer_without_maps(layer: str, message: str) -> None:
     dataset = MemorySet([Concept("a", "object")], [labelled_everywhere(1, 4)] * 2)
     net = Shapes()
     with pytest.raises(ValueError, match=message):
-        dissect(net, layer, giving(torch.ones(2, 3, 2, 2)), dataset, label_size=4)
+        dissect_by_iou(net, layer, giving(torch.ones(2, 3, 2, 2)), dataset, label_size=4)
     assert hooks(net) == 0
 
 
@@ -136,7 +138,7 @@ def test_a_map_that_changes_its_size_is_refused() -> None:
         return torch.ones(1, 2, 2 + number_of(image))
 
     with pytest.raises(ValueError, match=r"shape \[1, 1, 2, 2\].*got \[1, 1, 2, 3\].*same size"):
-        dissect(Given(), "maps", preprocess, dataset, label_size=4, batch_size=1)
+        dissect_by_iou(Given(), "maps", preprocess, dataset, label_size=4, batch_size=1)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_a_map_that_changes_its_size_is_refused() -> None:
 def test_labels_that_cannot_be_counted_name_the_image(labels: Labels, message: str) -> None:
     dataset = MemorySet([Concept("a", "object")], [labelled_everywhere(1, 4), labels])
     with pytest.raises(ValueError, match=message):
-        dissect(Given(), "maps", giving(torch.ones(2, 1, 2, 2)), dataset, label_size=4)
+        dissect_by_iou(Given(), "maps", giving(torch.ones(2, 1, 2, 2)), dataset, label_size=4)
 
 
 class Trouble(Exception):
@@ -196,7 +198,7 @@ def test_a_failure_in_the_middle_leaves_everything_as_it_was(
     net.__class__ = Stops
     dataset.before_image = at_37
     with pytest.raises(error):
-        dissect(
+        dissect_by_iou(
             net,
             "last",
             to_tensor,
@@ -226,7 +228,7 @@ def test_spilled_files_are_there_during_the_run_and_gone_after_it(tmp_path: Path
 
     dataset.before_image = look
     net = Integers().train()
-    dissect(
+    dissect_by_iou(
         net, "last", to_tensor, dataset, label_size=8, quantile=0.5, batch_size=2, memory=1, scratch=tmp_path
     )
     assert max(seen) > 3
@@ -244,7 +246,7 @@ def test_a_failure_while_drawing_cleans_up_too(tmp_path: Path) -> None:
 
     dataset.before_image = second_time
     with pytest.raises(Trouble):
-        dissect(
+        dissect_by_iou(
             Integers(), "last", to_tensor, dataset, label_size=8, memory=1, scratch=tmp_path, quantile=0.1
         )
     assert list(tmp_path.iterdir()) == []
@@ -252,7 +254,7 @@ def test_a_failure_while_drawing_cleans_up_too(tmp_path: Path) -> None:
 
 def test_each_image_is_read_once_and_exemplars_once_more() -> None:
     dataset = noise_set(30, 8, some_concepts(4, 2))
-    result = dissect(
+    result = dissect_by_iou(
         Integers(),
         "last",
         to_tensor,
@@ -270,7 +272,7 @@ def test_each_image_is_read_once_and_exemplars_once_more() -> None:
     assert max(dataset.images_read.values()) == 2
     assert dataset.labels_read == dict.fromkeys(range(30), 1)
     without = noise_set(30, 8, some_concepts(4, 2))
-    dissect(Integers(), "last", to_tensor, without, label_size=8, quantile=0.1, exemplars=0)
+    dissect_by_iou(Integers(), "last", to_tensor, without, label_size=8, quantile=0.1, exemplars=0)
     assert max(without.images_read.values()) == 1
 
 
@@ -299,7 +301,7 @@ def test_few_prepared_images_are_alive_at_any_time(batch_size: int, workers: int
 
     dataset = MemorySet([Concept("a", "object")], [labelled_everywhere(1, 2)] * 40)
     net = Sleeping()
-    dissect(
+    dissect_by_iou(
         net, "maps", preprocess, dataset, label_size=2, batch_size=batch_size, workers=workers, exemplars=0
     )
     assert most <= 2 * batch_size + workers
@@ -313,7 +315,9 @@ def test_the_caller_s_settings_change_nothing(setting: str) -> None:
     known = some_concepts(6, 3)
 
     def run() -> Dissection:
-        return dissect(Integers(), "last", to_tensor, noise_set(9, 8, known), quantile=0.1, label_size=8)
+        return dissect_by_iou(
+            Integers(), "last", to_tensor, noise_set(9, 8, known), quantile=0.1, label_size=8
+        )
 
     plain = run()
     if setting == "float64":

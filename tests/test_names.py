@@ -27,6 +27,10 @@ COLUMNS: Mapping[str, str] = {
     "margin": "float64",
     "threshold": "float64",
     "note": "string",
+    "p": "float64",
+    "q": "float64",
+    "iou_low": "float64",
+    "iou_high": "float64",
 }
 
 

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from probes import Given, MemorySet, giving, random_labels
+from probes import Given, MemorySet, dissect_by_iou, giving, random_labels
 
 from dissection.artifact import ArtifactError
 from dissection.concepts import Concept
-from dissection.dissect import dissect
 from dissection.names import Names, name_units
 from dissection.netdissect_csv import read_netdissect_csv, write_netdissect_csv
 from dissection.result import Dissection
@@ -37,7 +36,7 @@ def small(units: int = 12, min_iou: float = 0.05) -> Dissection:
     labels = [random_labels(rng, KNOWN, 4) for _ in range(10)]
     maps = torch.from_numpy(rng.integers(0, 50, (10, units, 2, 2)).astype(np.float32))
     maps[:, 2] = 0
-    return dissect(
+    return dissect_by_iou(
         Given(), "maps", giving(maps), MemorySet(KNOWN, labels), label_size=4, quantile=0.2, min_iou=min_iou
     )
 
@@ -264,7 +263,9 @@ def test_our_tables_have_the_columns_of_the_published_ones(data_dir: Path, tmp_p
     rng = np.random.default_rng(0)
     labels = [random_labels(rng, known, 4, unlabelled=0) for _ in range(6)]
     maps = torch.from_numpy(rng.random((6, 4, 2, 2))).float()
-    result = dissect(Given(), "maps", giving(maps), MemorySet(known, labels), label_size=4, quantile=0.2)
+    result = dissect_by_iou(
+        Given(), "maps", giving(maps), MemorySet(known, labels), label_size=4, quantile=0.2
+    )
     write_netdissect_csv(result, tmp_path / "r.csv")
     ours = pd.read_csv(tmp_path / "r.csv")
     assert ours.columns.tolist() == published.columns.tolist()

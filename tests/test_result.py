@@ -18,6 +18,7 @@ from probes import (
     Given,
     MemorySet,
     arrays_of,
+    dissect_by_iou,
     giving,
     labelled_everywhere,
     no_layers,
@@ -27,10 +28,10 @@ from probes import (
 
 from dissection.artifact import ArtifactError, file_record
 from dissection.concepts import Concept, Labels
-from dissection.dissect import dissect
 from dissection.names import name_units
 from dissection.overlap import by_category, iou
 from dissection.result import Dissection, exemplar_name
+from dissection.significance import Significance
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -78,7 +79,7 @@ def small(
         "layer_reason": "the only one",
         **options,
     }
-    return dissect(
+    return dissect_by_iou(
         Given(), "maps", giving(maps), MemorySet(known, labels), concept_sets=("memory",), **options
     )
 
@@ -88,10 +89,15 @@ def assert_same(one: Dissection, other: Dissection) -> None:
     assert one.units == other.units
     assert arrays_of(one) == arrays_of(other)
     for field in dataclasses.fields(Dissection):
-        if field.name in ("source", "exemplars", "units", *arrays_of(one)):
+        if field.name in ("source", "exemplars", "units", "chance", *arrays_of(one)):
             continue
         left, right = getattr(one, field.name), getattr(other, field.name)
         assert left == right and type(left) is type(right), field.name
+    assert (one.chance is None) == (other.chance is None)
+    if one.chance is not None and other.chance is not None:
+        for field in dataclasses.fields(Significance):
+            left, right = getattr(one.chance, field.name), getattr(other.chance, field.name)
+            assert np.array_equal(left, right) and type(left) is type(right), field.name
     for name in arrays_of(one):
         assert getattr(one, name).dtype == getattr(other, name).dtype, name
     assert dict(one.exemplars) == dict(other.exemplars)
@@ -135,7 +141,7 @@ def test_the_options_are_all_in_the_manifest(tmp_path: Path) -> None:
 
 def test_one_unit_without_overlap_one_concept(tmp_path: Path) -> None:
     dataset = MemorySet([Concept("a", "object")], [Labels(no_layers(1), (0,), frozenset({"object"}))])
-    result = dissect(Given(), "maps", giving(torch.zeros(1, 1, 1, 1)), dataset, label_size=1)
+    result = dissect_by_iou(Given(), "maps", giving(torch.zeros(1, 1, 1, 1)), dataset, label_size=1)
     assert_same(result, Dissection.load(result.save(tmp_path / "d")))
     frame = result.to_frame()
     assert (
@@ -163,7 +169,7 @@ def test_hostile_categories_and_images_survive(tmp_path: Path) -> None:
     labels = [Labels(no_layers(2), (i,), frozenset({HOSTILE[i]})) for i in range(len(HOSTILE))]
     rng = np.random.default_rng(0)
     maps = torch.from_numpy(rng.random((len(HOSTILE), 9, 2, 2))).float()
-    result = dissect(Given(), "maps", giving(maps), Odd(known, labels), label_size=2, quantile=0.1)
+    result = dissect_by_iou(Given(), "maps", giving(maps), Odd(known, labels), label_size=2, quantile=0.1)
     loaded = Dissection.load(result.save(tmp_path / "d"))
     assert loaded.categories == tuple(HOSTILE)
     assert {image for _, _, image, _ in loaded.best_images} <= set(HOSTILE)
@@ -182,7 +188,7 @@ def test_hostile_categories_and_images_survive(tmp_path: Path) -> None:
 def test_any_text_survives_as_a_name(tmp_path: Path, names: list[str]) -> None:
     base = small([str(i) for i in range(len(names))], categories=1)
     concepts = tuple(Concept(name, "object") for name in names)
-    units = name_units(base.iou, concepts, base.threshold, base.peak)
+    units = name_units(base.iou, concepts, base.threshold, base.peak, chance=base.chance, max_q=base.max_q)
     result = dataclasses.replace(base, concepts=concepts, categories=("object",), units=units)
     loaded = Dissection.load(result.save(tmp_path / "d", overwrite=True))
     assert loaded.concepts == concepts
@@ -197,7 +203,7 @@ def test_a_file_name_that_is_not_utf_8_does_not_cost_the_run(tmp_path: Path) -> 
     known = [Concept("a", "object")]
     dataset = Latin(known, [labelled_everywhere(1, 2)] * 3)
     maps = torch.arange(12.0).reshape(3, 1, 2, 2)
-    result = dissect(
+    result = dissect_by_iou(
         Given(), "maps", giving(maps), dataset, label_size=2, quantile=0.3, concept_sets=("folder:caf\udce9",)
     )
     loaded = Dissection.load(result.save(tmp_path / "d"))
@@ -298,7 +304,9 @@ def test_a_concept_that_names_a_unit_is_within_reach() -> None:
     labels += [Labels(no_layers(4), (1,), frozenset({"object"}))] * 95
     maps = torch.zeros(100, 1, 4, 4)
     maps[0, 0] = torch.arange(1.0, 17).reshape(4, 4)
-    result = dissect(Given(), "maps", giving(maps), MemorySet(known, labels), label_size=4, quantile=0.005)
+    result = dissect_by_iou(
+        Given(), "maps", giving(maps), MemorySet(known, labels), label_size=4, quantile=0.005
+    )
     assert result[0].concept == known[0]
     frame = result.concepts_frame()
     assert frame.loc[0, "share"] == 20 / 80
@@ -432,7 +440,7 @@ def test_real_concepts_with_a_joined_texture_set(data_dir: Path, tmp_path: Path)
 
     dataset = First(opened.concepts, [opened.labels(i, 28) for i in range(6)])
     generator = torch.Generator().manual_seed(0)
-    result = dissect(
+    result = dissect_by_iou(
         Given(), "maps", lambda _image: torch.rand(16, 7, 7, generator=generator), dataset,
         label_size=28, quantile=0.05, workers=1,
     )  # fmt: skip

@@ -96,7 +96,14 @@ class _Shares:
         return survey, kept
 
     def _count(self, survey: Survey, kept: list[Any], threshold: Tensor) -> Count:
-        empty = partial(Count, survey.best, self.work.dataset.concepts, self.work.label_size, threshold)
+        empty = partial(
+            Count,
+            survey.best,
+            self.work.dataset.concepts,
+            self.work.label_size,
+            threshold,
+            chance=self.work.chance,
+        )
         total = empty()
         groups = [kept[at : at + _COUNTED] for at in range(0, len(kept), _COUNTED)]
         shares = enumerate((*self.how, survey.best, threshold, *group) for group in groups)
@@ -135,7 +142,7 @@ def _count(
     work: Work = held(box, cpus, device)
     concepts, size = work.dataset.concepts, work.label_size
     batches = (batch for share in kept for batch in share)
-    counted = count_all(best, batches, concepts, size, threshold, device=device)
-    total = Count(best, concepts, size, threshold)
+    counted = count_all(best, batches, concepts, size, threshold, device=device, chance=work.chance)
+    total = Count(best, concepts, size, threshold, chance=work.chance)
     total.merge(counted)
     return total

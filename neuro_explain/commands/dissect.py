@@ -23,6 +23,13 @@ from neuro_explain.config import config_option
 @click.option("--overwrite", is_flag=True, help="Replace an artifact that is there.")
 @click.option("--quantile", default=0.005, help="Share of positions in which a unit may be active.")
 @click.option("--min-iou", default=0.05, help="IoU that a name needs.")
+@click.option("--max-q", default=0.05, help="False discovery rate that a name may have; 1 admits all.")
+@click.option(
+    "--permutations",
+    default=100,
+    help="How often labels are exchanged between images to see what chance gives; 0 does not ask.",
+)
+@click.option("--seed", default=0, help="Of these exchanges.")
 @click.option(
     "--label-size", default=112, help="Side in pixels of the square on which masks and labels meet."
 )
@@ -41,6 +48,9 @@ def dissect(
     overwrite: bool,
     quantile: float,
     min_iou: float,
+    max_q: float,
+    permutations: int,
+    seed: int,
     label_size: int,
     exemplars: int,
     batch_size: int,
@@ -51,6 +61,7 @@ def dissect(
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
     from dissection.artifact import check_writable
+    from dissection.summary import chance_lines
     from neuro_explain.names import dissect as dissect_model
     from neuro_explain.names import open_concepts
     from neuro_explain.report import write_report
@@ -67,6 +78,9 @@ def dissect(
         quantile=quantile,
         label_size=label_size,
         min_iou=min_iou,
+        max_q=max_q,
+        permutations=permutations,
+        seed=seed,
         exemplars=exemplars,
         batch_size=batch_size,
         workers=workers,
@@ -79,6 +93,8 @@ def dissect(
     if as_json:
         print_json({"folder": str(out), "page": str(page), **names.summary()})
         return
+    for line in chance_lines(names):
+        click.echo(line)
     click.echo(
         f"{names.named} of {len(names)} units named ({names.distinct} different names) from {names.images} images"
     )

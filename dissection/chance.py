@@ -1,0 +1,309 @@
+"""Could it be chance that a unit's masks meet a label as they do?
+
+    cells = Cells(units, concepts, size)
+    overlap.add(labels, units, maps, threshold, watcher=cells.of(image))   # image by image, in any order
+    found = significance(cells, iou, permutations=100, seed=0)
+    found.q, found.low, found.high                                         # [U]
+
+On some hundreds of images some label meets any mask. The null hypothesis: which labels an image has does not depend on
+where the unit fires in it. Under it the labels of images of one source (those that carry the same categories) can be
+exchanged; where in an image a unit fires and labels lie, and how often, stays as it is. The statistic is the IoU of the
+*best* label, so that having looked at all labels is paid for.
+
+A hundred exchanges alone cannot give a p-value that survives a correction for a thousand units. So each value of the
+null is taken in standard deviations from the mean of its own unit's other values, and all units' values together are
+the null of each. q is the false discovery rate over units of Benjamini and Hochberg (1995).
+
+Masks and labels meet on coarse cells here, where the share of a cell that both cover is taken for the product of their
+shares. What is compared is coarse on both sides: coarseness may cost power, it makes no name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dissection.concepts import Concept
+from dissection.overlap import PackedLabels, by_category
+from dissection.significance import Significance
+
+GRID = 14
+"""Cells along a side."""
+PERMUTATIONS = 100
+RESAMPLES = 200
+"""Draws of images, for the intervals."""
+_FLAT = 1e-6  # a standard deviation of IoUs below this is rounding
+
+
+class Cells:
+    """Masks and labels of images on coarse cells.
+
+    Args:
+        units: U.
+        concepts: the C concepts, by number.
+        size: S.
+        device: where masks and labels are handed over.
+    """
+
+    def __init__(
+        self, units: int, concepts: Sequence[Concept], size: int, *, device: torch.device | str = "cpu"
+    ) -> None:
+        self.units, self.concepts, self.size = units, len(concepts), size
+        self.grid = min(GRID, size)
+        self.categories, self.category_of = by_category(concepts)
+        of = torch.arange(size) * self.grid // size
+        rows = torch.zeros(self.grid, size, dtype=torch.float32)
+        rows[of, torch.arange(size)] = 1
+        self._rows = rows.to(device)
+        along = torch.bincount(of, minlength=self.grid)
+        self.pixels = (along[:, None] * along[None, :]).flatten().numpy()
+        self._carried: dict[int, tuple[int, ...]] = {}
+        self._labels: dict[int, list[tuple[NDArray[np.int32], ...]]] = {}
+        self._masks: dict[int, list[tuple[NDArray[np.int32], ...]]] = {}
+
+    def of(self, image: int) -> CellsOf:
+        """Takes in an image, by its number, as it is counted (`overlap.Watcher`)."""
+        return CellsOf(self, image)
+
+    def add_labels(self, image: int, labels: PackedLabels, incidence: Tensor) -> None:
+        """Takes in the labels of an image; `incidence` is float32 `[S², c + 1]`."""
+        count = incidence.shape[1]
+        rows = (self._rows @ incidence.view(self.size, -1)).view(self.grid, self.size, count)
+        pixels = (self._rows @ rows).flatten(0, 1)[:, :-1]  # of each concept, [g², c]
+        cell, local = pixels.nonzero(as_tuple=True)
+        concept = torch.from_numpy(labels.present)[local.cpu()]
+        self._carried[image] = labels.categories
+        self._labels[image] = [_arrays(cell, concept, pixels[cell, local])]
+
+    def add_masks(self, image: int, units: Tensor, masks: Tensor) -> None:
+        """Takes in masks of an image, of units that were not given yet: 0 or 1, float32 `[M, S, S]`."""
+        pixels = (self._rows @ masks @ self._rows.T).flatten(1)
+        row, cell = pixels.nonzero(as_tuple=True)
+        self._masks.setdefault(image, []).append(_arrays(cell, units[row], pixels[row, cell]))
+
+    def merge(self, other: Cells) -> None:
+        """Takes in other images."""
+        self._carried |= other._carried
+        self._labels |= other._labels
+        self._masks |= other._masks
+
+    def sources(self) -> list[NDArray[np.int64]]:
+        """The images of each source, by their place among all in ascending order."""
+        of: dict[tuple[int, ...], list[int]] = {}
+        for place, image in enumerate(sorted(self._carried)):
+            of.setdefault(tuple(sorted(self._carried[image])), []).append(place)
+        return [np.array(places) for places in of.values()]
+
+    def carries(self) -> NDArray[np.bool_]:
+        """Which image carries which category, bool `[N, K]`."""
+        there = np.zeros((len(self._carried), len(self.categories)), bool)
+        for place, image in enumerate(sorted(self._carried)):
+            there[place, list(self._carried[image])] = True
+        return there
+
+    def labels(self) -> Any:
+        """The share of each cell that a concept covers, a sparse `csr_array`, float32 `[N · g², C]`."""
+        from scipy import sparse
+
+        row, concept, pixels = self._all(self._labels)
+        share = pixels / self.pixels[row % len(self.pixels)]
+        shape = (len(self._carried) * len(self.pixels), self.concepts)
+        return sparse.csr_array((share.astype(np.float32), (row, concept)), shape=shape)
+
+    def masks(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Cells that units cover in part: their row in `labels`, the unit, and how many pixels, sorted by unit."""
+        row, unit, pixels = self._all(self._masks)
+        order = np.argsort(unit, kind="stable")
+        return row[order], unit[order], pixels[order].astype(np.float32)
+
+    def _all(
+        self, of: dict[int, list[tuple[NDArray[np.int32], ...]]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        none = np.zeros(0, np.int64)
+        rows, others, pixels = [none], [none], [none]
+        for place, image in enumerate(sorted(self._carried)):
+            for cell, other, count in of.get(image, ()):
+                rows.append(cell.astype(np.int64) + place * len(self.pixels))
+                others.append(other.astype(np.int64))
+                pixels.append(count.astype(np.int64))
+        return np.concatenate(rows), np.concatenate(others), np.concatenate(pixels)
+
+
+@dataclass(frozen=True)
+class CellsOf:
+    """An image on its way into `Cells`."""
+
+    cells: Cells
+    image: int
+
+    def labels(self, labels: PackedLabels, incidence: Tensor) -> None:
+        """See `Cells.add_labels`."""
+        self.cells.add_labels(self.image, labels, incidence)
+
+    def masks(self, units: Tensor, masks: Tensor) -> None:
+        """See `Cells.add_masks`."""
+        self.cells.add_masks(self.image, units, masks)
+
+
+def significance(
+    cells: Cells, iou: NDArray[np.float64], *, permutations: int = PERMUTATIONS, seed: int = 0
+) -> Significance:
+    """How likely chance alone gives each unit as good a label.
+
+    Args:
+        cells: masks and labels.
+        iou: exact, float64 `[U, C]`.
+        permutations: how often labels are exchanged, at least 2.
+        seed: of the exchanges and draws.
+
+    Raises:
+        ValueError: fewer than two permutations.
+    """
+    if permutations < 2:
+        raise ValueError(f"permutations: expected at least 2, got {permutations}")
+    rng = np.random.default_rng(seed)
+    meeting = _Meeting(cells)
+    observed = meeting.ious(np.arange(meeting.images)).max(axis=1, initial=0.0)
+    null = np.empty((permutations, cells.units))
+    for row in null:
+        to = np.arange(meeting.images)
+        for places in meeting.sources:
+            to[places] = rng.permutation(places)
+        row[:] = meeting.ious(to).max(axis=1, initial=0.0)
+    p, smallest = pooled_p(observed, null, meeting.active)
+    q = np.ones(cells.units)
+    q[meeting.active] = false_discovery_rate(p[meeting.active])
+    low, high = meeting.interval(iou, rng)
+    best = iou.max(axis=1, initial=0.0)
+    tested = max(1, int(meeting.active.sum()))
+    return Significance(
+        p=p,
+        q=q,
+        low=low,
+        high=high,
+        smallest_q=min(1.0, smallest * tested),
+        error=float(np.abs(observed - best)[meeting.active].mean()) if meeting.active.any() else 0.0,
+        permutations=permutations,
+        seed=seed,
+    )
+
+
+def pooled_p(
+    observed: NDArray[np.float64], null: NDArray[np.float64], tested: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float]:
+    """p-values against a null that all units share, and the smallest there can be.
+
+    Args:
+        observed: `[U]`.
+        null: `[R, U]`, R at least 2.
+        tested: bool `[U]`; the others get 1 and are not part of the null.
+    """
+    count, null, seen = len(null), null[:, tested], observed[tested]
+    mean, deviation = null.mean(axis=0), null.std(axis=0, ddof=1)
+    # of the others: from R values' mean and variance, those of all but one
+    others = (count * mean - null) / (count - 1)
+    if count > 2:
+        squares = (count - 1) * deviation**2 - (null - mean) ** 2 * count / (count - 1)
+        spread = np.sqrt(np.maximum(squares, 0) / (count - 2))
+    else:
+        spread = np.broadcast_to(deviation, null.shape)
+    pool = np.sort(((null - others) / np.maximum(spread, _FLAT)).ravel())
+    value = (seen - mean) / np.maximum(deviation, _FLAT)
+    p = np.ones(len(observed))
+    p[tested] = (1 + len(pool) - np.searchsorted(pool, value)) / (1 + len(pool))
+    return p, 1 / (1 + len(pool))
+
+
+def false_discovery_rate(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """q of each p-value: the false discovery rate at which it would just be found (Benjamini, Hochberg 1995)."""
+    order = np.argsort(p, kind="stable")
+    rate = p[order] * len(p) / np.arange(1, len(p) + 1)
+    q = np.empty(len(p))
+    q[order] = np.minimum(1, np.minimum.accumulate(rate[::-1])[::-1])
+    return q
+
+
+class _Meeting:
+    """Masks on labels, of the same images or of others."""
+
+    def __init__(self, cells: Cells) -> None:
+        from scipy import sparse
+
+        self._matrix = sparse.csr_array
+        self.cells, self.sources = cells, cells.sources()
+        self.labels = cells.labels()
+        self.row, self.unit, self.pixels = cells.masks()
+        each = len(cells.pixels)
+        self.image, self.cell = self.row // each, self.row % each
+        self.images = len(cells.carries())
+        counts = np.bincount(self.unit, minlength=cells.units)
+        self.active = counts > 0
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self._carries = cells.carries()
+        self._area = np.stack(
+            [
+                np.bincount(self.unit, self.pixels * self._carries[self.image, k], minlength=cells.units)
+                for k in range(len(cells.categories))
+            ],
+            axis=1,
+        )
+        cells_of_image = self._matrix(
+            (
+                np.tile(cells.pixels, self.images).astype(np.float64),
+                (np.arange(self.images * each) // each, np.arange(self.images * each)),
+            ),
+            shape=(self.images, self.images * each),
+        )
+        self._covered = cells_of_image @ self.labels  # pixels of each concept on each image, [N, C]
+        self._concept_area = np.asarray(self._covered.sum(axis=0)).ravel()
+
+    def ious(self, to: NDArray[np.int64]) -> NDArray[np.float64]:
+        """IoU of each unit with each concept where image i's masks meet the labels of image `to[i]`, `[U, C]`."""
+        rows = to[self.image] * len(self.cells.pixels) + self.cell
+        masks = self._matrix(
+            (self.pixels, rows, self._starts), shape=(self.cells.units, self.labels.shape[0])
+        )
+        both = (masks @ self.labels).toarray().astype(np.float64)
+        union = self._area[:, self.cells.category_of] + self._concept_area - both
+        ratio: NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+        return ratio
+
+    def interval(
+        self, iou: NDArray[np.float64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """95 % of the IoU of each unit's best label over images drawn with replacement."""
+        units = self.cells.units
+        if not iou.size or not self.images:
+            return np.zeros(units), np.zeros(units)
+        best = iou.argmax(axis=1)
+        drawn = rng.multinomial(self.images, np.full(self.images, 1 / self.images), size=RESAMPLES).T.astype(
+            float
+        )
+        both = self.pixels * np.asarray(self.labels[self.row, best[self.unit]]).ravel()
+        carried = self.pixels * self._carries[self.image, self.cells.category_of[best[self.unit]]]
+
+        def resampled(pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+            shape = (units, self.images)
+            return np.asarray(
+                self._matrix((pixels.astype(float), (self.unit, self.image)), shape=shape) @ drawn
+            )
+
+        common = resampled(both)
+        union = resampled(carried) + (self._covered.T @ drawn)[best] - common
+        ratio = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+        # as coarse as the exchanges; so the ends keep their distance from the true value as a ratio
+        coarse = self.ious(np.arange(self.images))[np.arange(units), best]
+        true = iou[np.arange(units), best]
+        scale = np.divide(true, coarse, out=np.ones(units), where=coarse > 0)
+        low, high = np.quantile(ratio, [0.025, 0.975], axis=1) * scale
+        return np.minimum(low, true), np.minimum(1, np.maximum(high, true))
+
+
+def _arrays(cell: Tensor, other: Tensor, pixels: Tensor) -> tuple[NDArray[np.int32], ...]:
+    return tuple(one.cpu().numpy().astype(np.int32) for one in (cell, other, pixels))

@@ -1,0 +1,79 @@
+"""What does a dissection come to? Counts of units, names and detectors, and what chance leaves of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dissection.result import Dissection
+
+
+def summary_of(names: Dissection) -> dict[str, Any]:
+    """The content of `summary.json`."""
+    ious = names.iou
+    categories = []
+    for number, category in enumerate(names.categories):
+        members = np.flatnonzero(names.category_of == number)
+        within = ious[:, members]
+        strongest = within.max(axis=1, initial=0.0)
+        detects = (strongest > 0) & (strongest >= (names.min_iou or 0.0))
+        overall = [n.concept for n in names.units if n.concept is not None and n.concept.category == category]
+        best = within[detects].argmax(axis=1) if detects.any() else np.zeros(0, int)
+        categories.append(
+            {
+                "category": category,
+                "units": len(overall),
+                "distinct": len(set(overall)),
+                "detectors": int(detects.sum()),
+                "unique_detectors": len(set(best.tolist())),
+                "concepts": len(members),
+                "pixels": int(names.category_area[number]),
+                "images": int(names.category_area[number]) // names.label_size**2,
+            }
+        )
+    return {
+        "units": len(names.units),
+        "images": names.images,
+        "images_left_out": names.images_left_out,
+        "positions": names.images * names.map_size[0] * names.map_size[1],
+        "map_size": list(names.map_size),
+        "quantile": names.quantile,
+        "label_size": names.label_size,
+        "min_iou": names.min_iou,
+        "named": names.named,
+        "distinct": names.distinct,
+        "chance": _chance(names),
+        "categories": categories,
+        "layer_reason": names.layer_reason,
+        "concept_sets": list(names.concept_sets),
+    }
+
+
+def chance_lines(names: Dissection) -> list[str]:
+    """How many units each rule would name, in words; empty if chance was not asked."""
+    told = _chance(names)
+    if told is None:
+        return []
+    return [
+        f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; {told['named_by_q_alone']} have a label "
+        f"that chance would hardly give (q up to {names.max_q:g}; it can be {told['smallest_q']:.2g} at least)"
+    ]
+
+
+def _chance(names: Dissection) -> dict[str, Any] | None:
+    if names.chance is None:
+        return None
+    enough = [
+        name for name in names.units if (name.iou or 0.0) >= (names.min_iou or 0.0) and name.best is not None
+    ]
+    return {
+        "max_q": names.max_q,
+        "permutations": names.chance.permutations,
+        "seed": names.chance.seed,
+        "smallest_q": names.chance.smallest_q,
+        "coarse_error": names.chance.error,
+        "named_by_iou_alone": len(enough),
+        "named_by_q_alone": int((names.chance.q <= names.max_q).sum()),
+    }
