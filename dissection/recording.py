@@ -12,8 +12,9 @@ A layer is named as in `net.named_modules()`. Some activations are function call
 `+relu` names the output of the functional ReLU that directly follows a layer (`features.norm5+relu` of a
 DenseNet). Transformers keep tokens `[N, T, D]` where convolutions keep maps: the suffix `+HxW`
 (`encoder.layers.10+14x14`) names the last H·W tokens of a layer, row by row, as a map `[N, D, H, W]`. Class,
-register and text tokens come before those and are left alone. Wrappers (`DataParallel`, `torch.compile`) do
-not show in the names, and recording looks through them.
+register and text tokens come before those and are left alone. The suffix `+1x1` makes maps of one cell of a fully
+connected layer's `[N, U]`, and of the last of some tokens. Wrappers (`DataParallel`, `torch.compile`) do not show in
+the names, and recording looks through them.
 """
 
 from __future__ import annotations
@@ -135,20 +136,27 @@ class _FollowingRelu(TorchFunctionMode):
 class _Tokens:
     """A layer's output `[N, T, D]`, taken apart: a map of its last H·W tokens, and all that is beside it.
 
+    A fully connected layer's `[N, D]` counts as one token.
+
     Attributes:
         map: `[N, D, H, W]`, a view.
         others: the tokens before, `[N, T - H·W, D]`, detached.
         whole: what the layer put out: the tokens, or a tuple that begins with them.
+        flat: whether it is `[N, D]`.
     """
 
     map: Tensor
     others: Tensor
     whole: Tensor | tuple[Any, ...]
+    flat: bool = False
 
     @classmethod
     def of(cls, layer: str, output: Any, size: tuple[int, int]) -> _Tokens:
         tokens = output[0] if isinstance(output, tuple) and output else output
         cells = size[0] * size[1]
+        flat = isinstance(tokens, Tensor) and tokens.dim() == 2 and cells == 1
+        if flat:
+            tokens = tokens[:, None]
         if not isinstance(tokens, Tensor) or tokens.dim() != 3 or tokens.shape[1] < cells:
             got = list(tokens.shape) if isinstance(tokens, Tensor) else f"a {type(tokens).__name__}"
             raise ValueError(
@@ -157,7 +165,7 @@ class _Tokens:
             )
         before = tokens.shape[1] - cells
         cut = tokens[:, before:].transpose(1, 2).reshape(len(tokens), tokens.shape[2], *size)
-        return cls(cut, tokens[:, :before].detach(), output)
+        return cls(cut, tokens[:, :before].detach(), output, flat)
 
     def with_map(self, maps: Tensor) -> Any:
         """The layer's output with other maps `[S, D, H, W]` in place of its own; S may differ if N is 1."""
@@ -165,7 +173,7 @@ class _Tokens:
         others = self.others
         if len(others) != len(maps):
             others = others.expand(len(maps), -1, -1)
-        tokens = torch.cat([others, tokens], dim=1)
+        tokens = tokens[:, 0] if self.flat else torch.cat([others, tokens], dim=1)
         if not isinstance(self.whole, tuple):
             return tokens
         rest = (tokens, *self.whole[1:])

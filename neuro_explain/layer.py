@@ -12,6 +12,10 @@ modules that hand on the same map the outermost names it, so long as it is not f
 
 Where no ReLU comes before the map leaves its block (SiLU, GELU, leaky ReLU) the map has negative values, and
 the reason calls it the block's output.
+
+A vision transformer has no such map; there the last grid of image tokens that the scores depend on is taken
+(`token_grid`). A fully connected layer is taken if it is named: its units have maps of one cell, which say whether,
+not where.
 """
 
 from __future__ import annotations
@@ -23,7 +27,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dissection.recording import RELU_SUFFIX, Call, Trace, evaluating, record, trace
+from dissection.recording import RELU_SUFFIX, Call, Trace, evaluating, record, split_layer, trace, unwrap
+from neuro_explain.token_grid import find_token_layer
 
 _POOLING = (
     nn.MaxPool2d,
@@ -78,13 +83,17 @@ def find_layer(
     seen = trace(net, example)
     classes = _scores(seen.output, example) if scores else 0
     if layer is not None:
+        layer = _with_grid(net, layer, example)
         output, least = _recorded(net, layer, example)
         units, size = _map_of(layer, output, example)
         reason = f"{layer}: as given, {_described(units, size, least)}"
         if least < 0 and any(c.name == layer and _relu_follows(seen, c) for c in seen.calls):
             reason += f"; {layer + RELU_SUFFIX} is its rectified map"
         return FoundLayer(layer, reason, least >= 0, size, units, classes)
-    call = _last_spatial(seen, example, classes)
+    try:
+        call = _last_spatial(seen, example, classes)
+    except _OnTokens as error:
+        return _last_tokens(net, example, classes, seen, error)
     name, why = call.name, "the last spatial map before pooling"
     output, least = _recorded(net, name, example)
     if least < 0 and _relu_follows(seen, call):
@@ -95,6 +104,40 @@ def find_layer(
     return FoundLayer(
         name, f"{name}: {why}, {_described(units, size, least)}", least >= 0, size, units, classes
     )
+
+
+class _OnTokens(ValueError):
+    """The network ends in tokens, not in maps."""
+
+
+def _last_tokens(
+    net: nn.Module, example: Tensor, classes: int, seen: Trace, refused: _OnTokens
+) -> FoundLayer:
+    """The last grid of tokens that the scores depend on, or the refusal where there is none, or a doubtful one.
+
+    Doubtful are networks that keep maps with their channels last as well, or that merge tokens further on.
+    """
+    try:
+        found = find_token_layer(lambda: unwrap(net)(example), net)
+    except ValueError:
+        raise refused from None
+    cells = found.map_size[0] * found.map_size[1]
+    made = [call.output for call in seen.calls if _is_token_block(call, example)]
+    if any(isinstance(t, Tensor) and (t.ndim == 4 or t.shape[1] < cells) for t in made):
+        raise refused
+    return FoundLayer(found.name, found.reason, False, found.map_size, found.units, classes)
+
+
+def _with_grid(net: nn.Module, layer: str, example: Tensor) -> str:
+    """The name with what makes maps of the layer's output, if that is tokens or no map at all, and it is not there."""
+    if split_layer(layer)[2] is not None:
+        return layer
+    output, _ = _recorded(net, layer, example)
+    if output.ndim == 2 and len(output) == len(example):
+        return f"{layer}+1x1"
+    if output.ndim == 3 and len(output) == len(example):
+        return find_token_layer(lambda: unwrap(net)(example), net, layer=layer).name
+    return layer
 
 
 def _described(units: int, size: tuple[int, int], least: float) -> str:
@@ -130,13 +173,13 @@ def _recorded(net: nn.Module, layer: str, example: Tensor) -> tuple[Tensor, floa
 def _map_of(layer: str, output: Tensor, example: Tensor) -> tuple[int, tuple[int, int]]:
     """Units and size of a named layer's map, if it is one."""
     if output.ndim == 4 and len(output) == len(example) and output.numel():
-        if not _channels_last(output, example):
+        if output.shape[2:] == (1, 1) or not _channels_last(output, example):
             return output.shape[1], (output.shape[2], output.shape[3])
         kind = f"{list(output.shape)}, which has its channels last"
     else:
         kind = str(list(output.shape))
     raise ValueError(
-        f"layer {layer!r}: expected a map [N, U, h, w], got {kind}; name a convolutional layer or block"
+        f"layer {layer!r}: expected a map [N, U, h, w], got {kind}; name a convolutional layer or block, or a fully connected layer"
     )
 
 
@@ -161,7 +204,7 @@ def _last_spatial(seen: Trace, example: Tensor, scores: int) -> Call:
         )
     last = candidates[-1]
     if any(_is_token_block(call, example) for call in seen.calls[last + 1 :]):
-        raise ValueError(
+        raise _OnTokens(
             "no spatial convolutional layer at the end of the network: there it works on tokens, as "
             "transformers do; give layer= with the name of a layer that puts out a map [N, U, h, w], or of a block "
             "of tokens with their grid, as in encoder.layers.10+14x14"

@@ -117,13 +117,10 @@ def test_timm_networks(name: str, layer: str, rectified: bool) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "vit_tiny_patch16_224",
         "swin_tiny_patch4_window7_224",
         "mixer_s32_224",
         "mambaout_femto",
-        "levit_128s",
         "pit_ti_224",
-        "xcit_nano_12_p16_224",
     ],
 )
 def test_networks_that_end_in_tokens_have_no_spatial_layer(name: str) -> None:
@@ -132,12 +129,62 @@ def test_networks_that_end_in_tokens_have_no_spatial_layer(name: str) -> None:
         find_layer(timm.create_model(name), noise(1, 3, 224, 224))
 
 
-def test_vit_of_torchvision_has_no_spatial_layer() -> None:
+def vit() -> nn.Module:
     from torchvision.models import VisionTransformer
 
     net = VisionTransformer(32, 8, 2, 2, 16, 32, num_classes=5)
-    with pytest.raises(ValueError, match="no spatial convolutional layer"):
-        find_layer(net, noise())
+    nn.init.normal_(net.heads.head.weight)  # torchvision starts it at zero
+    return net
+
+
+def test_a_vision_transformer_is_read_at_its_last_tokens_that_count() -> None:
+    """The last block's image tokens are read by nothing: what its attention reads is the last that counts."""
+    net = vit()
+    found = find_layer(net, noise())
+    assert found.name == "encoder.layers.encoder_layer_1.ln_1+4x4"
+    assert (found.map_size, found.units, found.scores, found.rectified) == ((4, 4), 16, 5, False)
+    assert "the last layer whose image tokens are read" in found.reason
+
+
+def test_the_grid_of_a_named_layer_of_tokens_is_found() -> None:
+    net = vit()
+    found = find_layer(net, noise(), layer="encoder.layers.encoder_layer_0")
+    assert (found.name, found.map_size, found.units) == ("encoder.layers.encoder_layer_0+4x4", (4, 4), 16)
+    assert find_layer(net, noise(), layer=found.name).name == found.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "layer", "units"),
+    [
+        ("vit_tiny_patch16_224", "blocks.11.norm1+14x14", 192),
+        ("xcit_nano_12_p16_224", "cls_attn_blocks.1.norm1+14x14", 128),
+        ("levit_128s", "stages.2.blocks.3+4x4", 384),
+    ],
+)
+def test_transformers_of_timm_are_read_at_their_tokens(name: str, layer: str, units: int) -> None:
+    timm = pytest.importorskip("timm")
+    found = find_layer(timm.create_model(name), noise(1, 3, 224, 224))
+    assert (found.name, found.units) == (layer, units)
+
+
+def test_a_fully_connected_layer_has_maps_of_one_cell(resnet: nn.Module) -> None:
+    found = find_layer(resnet, noise(), layer="fc")
+    assert (found.name, found.map_size, found.units) == ("fc+1x1", (1, 1), 1000)
+    with record(resnet.eval(), found.name) as seen:
+        scores = resnet(noise())
+    assert torch.equal(seen.output, scores[:, :, None, None])
+
+
+def test_a_fully_connected_layer_can_be_edited_and_differentiated() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.ReLU(), nn.Linear(4, 3))
+    x = torch.randn(2, 3, 2, 2)
+    with torch.no_grad(), record(net, "2+1x1", leaf=True) as seen:
+        scores = net(x)
+    (alpha,) = torch.autograd.grad(scores[:, 1].sum(), seen.output)
+    assert torch.equal(alpha[..., 0, 0], net[3].weight[1].expand(2, -1))
+    with torch.no_grad(), record(net, "2+1x1", edit=torch.zeros_like):
+        assert torch.equal(net(x), net[3].bias.expand(2, -1))
 
 
 @pytest.mark.parametrize(
@@ -285,7 +332,6 @@ def test_inputs_need_not_be_square() -> None:
     ("layer", "message"),
     [
         ("layer5", "did you mean layer"),
-        ("fc", r"'fc': expected a map \[N, U, h, w\], got \[1, 1000\]"),
         ("layer4.1.relu", "more than once"),
         ("", "its parts are"),
     ],

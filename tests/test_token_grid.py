@@ -15,7 +15,7 @@ from torchvision.models import VisionTransformer
 
 from dissection.recording import record
 from neuro_explain.gradcam import grad_cam
-from neuro_explain.language.token_grid import TokenLayer, find_token_layer
+from neuro_explain.token_grid import TokenLayer, find_token_layer
 
 
 class Attention(nn.Module):

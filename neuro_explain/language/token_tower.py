@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dissection.recording import evaluating
 from neuro_explain.adapter import Adapter
-from neuro_explain.language.token_grid import find_token_layer
+from neuro_explain.token_grid import find_token_layer
 from neuro_explain.tower import Tower, example_input
 
 
