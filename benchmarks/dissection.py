@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks.ratios import seconds
 from dissection.concepts import ConceptDataset
 from dissection.dissect import MEMORY
-from dissection.exemplars import draw_exemplars
+from dissection.exemplars import draw_strips
 from dissection.kept import KeptMaps
 from dissection.overlap import Overlap, PackedLabels, by_category
 from dissection.recording import evaluating, record
@@ -127,9 +127,9 @@ def main() -> None:
     )
     maps = sum(len(batch.unit) for batch in kept)
     print(f"maps kept: {100 * maps / (len(images) * model.units):.1f} %")
-    chosen, above = shown(survey, count)
+    chosen, crops = shown(survey, count)
     start = time.perf_counter()
-    draw_exemplars(chosen, above, concepts.image)
+    draw_strips(crops, concepts.image)
     print(f"exemplars ({len(chosen)} crops): {time.perf_counter() - start:.1f} s, apart")
 
     some = options.dense_images

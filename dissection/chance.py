@@ -12,7 +12,9 @@ exchanged; where in an image a unit fires and labels lie, and how often, stays a
 
 A hundred exchanges alone cannot give a p-value that survives a correction for a thousand units. So each value of the
 null is taken in standard deviations from the mean of its own unit's other values, and all units' values together are
-the null of each. q is the false discovery rate over units of Benjamini and Hochberg (1995).
+the null of each. What its own images allow bounds it: a unit that fires on one image of N has only N ways to meet
+labels, so its p is 1/N at least, however well it meets them. q is the false discovery rate over units of Benjamini and
+Hochberg (1995).
 
 Masks and labels meet on coarse cells here, where the share of a cell that both cover is taken for the product of their
 shares. What is compared is coarse on both sides: coarseness may cost power, it makes no name.
@@ -100,6 +102,10 @@ class Cells:
             of.setdefault(tuple(sorted(self._carried[image])), []).append(place)
         return [np.array(places) for places in of.values()]
 
+    def images(self) -> NDArray[np.int64]:
+        """Their numbers, ascending: what place among all stands for which."""
+        return np.array(sorted(self._carried), np.int64)
+
     def carries(self) -> NDArray[np.bool_]:
         """Which image carries which category, bool `[N, K]`."""
         there = np.zeros((len(self._carried), len(self.categories)), bool)
@@ -177,6 +183,9 @@ def significance(
             to[places] = rng.permutation(places)
         row[:] = meeting.ious(to).max(axis=1, initial=0.0)
     p, smallest = pooled_p(observed, null, meeting.active)
+    least = meeting.least_p()
+    p = np.maximum(p, least)
+    smallest = max(smallest, least[meeting.active].min(initial=1.0))
     q = np.ones(cells.units)
     q[meeting.active] = false_discovery_rate(p[meeting.active])
     low, high = meeting.interval(iou, rng)
@@ -273,6 +282,18 @@ class _Meeting:
         union = self._area[:, self.cells.category_of] + self._concept_area - both
         ratio: NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
         return ratio
+
+    def least_p(self) -> NDArray[np.float64]:
+        """1 ÷ the ways in which exchanges can place each unit's images on labels, `[U]`; 1 where it is not active."""
+        least = np.zeros(self.cells.units)
+        pairs = np.unique(self.unit * self.images + self.image)
+        unit, image = np.divmod(pairs, max(1, self.images))
+        for places in self.sources:
+            fires = np.bincount(unit[np.isin(image, places)], minlength=self.cells.units)
+            falling = np.log(np.arange(len(places), 0, -1))  # of n (n - 1) …, as many factors as images
+            least -= np.concatenate([[0], np.cumsum(falling)])[fires]
+        one: NDArray[np.float64] = np.exp(least)
+        return one
 
     def interval(
         self, iou: NDArray[np.float64], rng: np.random.Generator

@@ -2,6 +2,7 @@
 
     result = dissect(net, "layer4", preprocess, concepts)
     result[312].concept
+    results = dissect_layers(net, ["layer3", "layer4"], preprocess, concepts)    # still one pass
 
 Thresholds and counts are exact. While the network runs, each unit's largest values give a lower bound of its
 T_k, and only maps that exceed it are kept; at the end T_k is known and the kept maps, with the labels, are
@@ -11,7 +12,7 @@ all that the count needs. There is no second pass over the network.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 
 from dissection.chance import PERMUTATIONS, significance
 from dissection.concepts import ConceptDataset
-from dissection.exemplars import draw_exemplars
+from dissection.exemplars import Crop, draw_strips
 from dissection.fingerprint import weights_fingerprint
 from dissection.kept import KeptMaps
 from dissection.names import MAX_Q, MIN_IOU, name_units
@@ -30,6 +31,7 @@ from dissection.overlap import by_category, checked_label_size, iou
 from dissection.result import Dissection
 from dissection.tally import LABEL_SIZE, QUANTILE, Count, Survey, count_all, shown
 from dissection.threshold import threshold_index
+from dissection.witnesses import witnesses
 from dissection.work import Work
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ MEMORY = 1 << 30
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a data set says of a layer.
+    """What a data set says of one layer.
 
     Attributes:
         survey: of all its images.
@@ -55,13 +57,24 @@ class Found:
 
 Bar: TypeAlias = "Callable[..., tqdm[Any]]"
 """Makes a progress bar of a total, a description and a unit."""
-Engine: TypeAlias = Callable[[Work, Bar], Found]
-"""Who does the work."""
+Engine: TypeAlias = Callable[[Work, Bar], list[Found]]
+"""Who does the work: what was found of each layer."""
 
 
 def dissect(
     net: nn.Module,
     layer: str,
+    preprocess: Callable[[Image.Image], Tensor],
+    dataset: ConceptDataset,
+    **options: Any,
+) -> Dissection:
+    """Names the units of one layer; the options are those of `dissect_layers`."""
+    return dissect_layers(net, [layer], preprocess, dataset, **options)[layer]
+
+
+def dissect_layers(
+    net: nn.Module,
+    layers: Sequence[str],
     preprocess: Callable[[Image.Image], Tensor],
     dataset: ConceptDataset,
     *,
@@ -78,15 +91,15 @@ def dissect(
     scratch: Path | None = None,
     engine: Engine | None = None,
     model_name: str = "",
-    layer_reason: str = "",
+    layer_reason: str | Mapping[str, str] = "",
     concept_sets: tuple[str, ...] = (),
     progress: bool | None = None,
-) -> Dissection:
-    """Names the units of a layer (Bau et al. 2017, Sec. 2).
+) -> dict[str, Dissection]:
+    """Names the units of layers (Bau et al. 2017, Sec. 2), in one pass over the images.
 
     Args:
         net: any module; comes back as it was.
-        layer: dotted name of a layer that puts out `[N, U, h, w]`.
+        layers: dotted names of layers that put out `[N, U, h, w]`.
         preprocess: an upright RGB image to the network's input `[3, H, W]`, the *whole* image squashed to
             H × W, so that pixels and labels stay aligned.
         dataset: images with concept labels; images without any label are left out.
@@ -99,16 +112,19 @@ def dissect(
         exemplars: how many example crops to keep per unit; 0 for none.
         batch_size: images per forward pass.
         workers: threads that read images and labels.
-        memory: bytes of kept maps and labels before they go to disk.
+        memory: bytes of kept maps and labels before they go to disk, of all layers together.
         scratch: an existing folder in which they go to a temporary folder, removed at the end; default: the
             system's place for temporary files.
         engine: who does the work, in place of this process; `memory` and `scratch` are of no use then.
-        model_name, layer_reason, concept_sets: carried into the result, for people.
+        model_name, layer_reason (perhaps of each layer), concept_sets: carried into the result, for people.
         progress: show progress bars; None: only on a terminal.
 
     Raises:
-        ValueError: no such layer, maps of another shape, a value that is not finite, no labelled image.
+        ValueError: no such layer, or one named twice, maps of another shape, a value that is not finite, no
+            labelled image.
     """
+    if not layers or len(set(layers)) < len(layers):
+        raise ValueError(f"layers: expected different names, at least one, got {', '.join(layers) or 'none'}")
     least = {"batch_size": 1, "workers": 1, "exemplars": 0, "memory": 1}
     given = {"batch_size": batch_size, "workers": workers, "exemplars": exemplars, "memory": memory}
     for name, value in given.items():
@@ -135,7 +151,7 @@ def dissect(
     bar = partial(tqdm, disable=None if progress is None else not progress, delay=1)
     work = Work(
         net,
-        layer,
+        tuple(layers),
         preprocess,
         dataset,
         quantile,
@@ -145,78 +161,106 @@ def dissect(
         workers,
         permutations > 0,
     )
-    found = _here(work, bar, memory=memory, scratch=scratch) if engine is None else engine(work, bar)
-    survey, threshold = found.survey, found.threshold
-    chosen, above = shown(survey, found.count)
-    with bar(total=len(chosen), desc="drawing examples", unit="crop") as drawing:
-        strips = draw_exemplars(chosen, above, dataset.image, workers=workers, done=drawing.update)
+    everything = _here(work, bar, memory=memory, scratch=scratch) if engine is None else engine(work, bar)
+    results = {}
+    for layer, found in zip(layers, everything, strict=True):
+        survey, threshold, overlap = found.survey, found.threshold, found.count.overlap
+        intersection, activation_area = (
+            overlap.intersection.cpu().numpy(),
+            overlap.activation_area.cpu().numpy(),
+        )
+        concept_area, category_of = overlap.concept_area.cpu().numpy(), overlap.category_of.numpy()
+        ious = iou(intersection, activation_area, concept_area, category_of)
+        cells = found.count.cells
+        chance = None if cells is None else significance(cells, ious, permutations=permutations, seed=seed)
+        units = name_units(
+            ious,
+            concepts,
+            threshold.numpy(),
+            survey.peak.numpy(),
+            min_iou=min_iou,
+            chance=chance,
+            max_q=max_q,
+        )
+        chosen, crops = shown(survey, found.count)
+        reaching = [name.unit for name in units if (name.iou or 0.0) >= min_iou and name.best is not None]
+        seen = [] if cells is None or not exemplars else witnesses(cells, ious, reaching)
+        crops += [Crop(("evidence", one.unit), one.rank, one.image, one.above) for one in seen]
+        with bar(total=len(crops), desc="drawing examples", unit="crop") as drawing:
+            strips = draw_strips(crops, dataset.image, workers=workers, done=drawing.update)
+        results[layer] = Dissection(
+            units=units,
+            layer=layer,
+            fingerprint=weights_fingerprint(net),
+            source=f"the dissection of {model_name or type(net).__name__} {layer}",
+            concept_sets=concept_sets,
+            quantile=quantile,
+            min_iou=min_iou,
+            max_q=max_q,
+            chance=chance,
+            exemplars=_of_kind("exemplars", strips),
+            evidence=_of_kind("evidence", strips),
+            model_name=model_name or type(net).__name__,
+            layer_reason=layer_reason if isinstance(layer_reason, str) else layer_reason[layer],
+            data_fingerprint=dataset.fingerprint,
+            concepts=concepts,
+            categories=overlap.categories,
+            map_size=survey.map_size,
+            label_size=label_size,
+            images=survey.images,
+            images_left_out=len(dataset) - survey.images,
+            threshold=threshold.numpy(),
+            peak=survey.peak.numpy(),
+            intersection=intersection,
+            activation_area=activation_area,
+            concept_area=concept_area,
+            concept_images=overlap.concept_images.cpu().numpy(),
+            category_of=category_of,
+            category_area=overlap.category_area.cpu().numpy(),
+            active_pixels=overlap.active_pixels.cpu().numpy(),
+            best_images=tuple((one.unit, one.rank, dataset.image_id(one.image), one.peak) for one in chosen),
+            witnesses=tuple(
+                (one.unit, one.rank, one.kind, dataset.image_id(one.image), one.active, one.labelled)
+                for one in seen
+            ),
+            options={"batch_size": batch_size, "exemplars": exemplars},
+        )
+    return results
 
-    overlap = found.count.overlap
-    intersection, activation_area = overlap.intersection.cpu().numpy(), overlap.activation_area.cpu().numpy()
-    concept_area, category_of = overlap.concept_area.cpu().numpy(), overlap.category_of.numpy()
-    ious = iou(intersection, activation_area, concept_area, category_of)
-    cells = found.count.cells
-    chance = None if cells is None else significance(cells, ious, permutations=permutations, seed=seed)
-    units = name_units(
-        ious, concepts, threshold.numpy(), survey.peak.numpy(), min_iou=min_iou, chance=chance, max_q=max_q
-    )
-    return Dissection(
-        units=units,
-        layer=layer,
-        fingerprint=weights_fingerprint(net),
-        source=f"the dissection of {model_name or type(net).__name__} {layer}",
-        concept_sets=concept_sets,
-        quantile=quantile,
-        min_iou=min_iou,
-        max_q=max_q,
-        chance=chance,
-        exemplars=strips,
-        model_name=model_name or type(net).__name__,
-        layer_reason=layer_reason,
-        data_fingerprint=dataset.fingerprint,
-        concepts=concepts,
-        categories=overlap.categories,
-        map_size=survey.map_size,
-        label_size=label_size,
-        images=survey.images,
-        images_left_out=len(dataset) - survey.images,
-        threshold=threshold.numpy(),
-        peak=survey.peak.numpy(),
-        intersection=intersection,
-        activation_area=activation_area,
-        concept_area=concept_area,
-        concept_images=overlap.concept_images.cpu().numpy(),
-        category_of=category_of,
-        category_area=overlap.category_area.cpu().numpy(),
-        active_pixels=overlap.active_pixels.cpu().numpy(),
-        best_images=tuple((one.unit, one.rank, dataset.image_id(one.image), one.peak) for one in chosen),
-        options={"batch_size": batch_size, "exemplars": exemplars},
-    )
+
+def _of_kind(kind: str, strips: Mapping[tuple[str, int], bytes]) -> dict[int, bytes]:
+    return {unit: picture for (of, unit), picture in strips.items() if of == kind}
 
 
-def _here(work: Work, bar: Bar, *, memory: int, scratch: Path | None) -> Found:
+def _here(work: Work, bar: Bar, *, memory: int, scratch: Path | None) -> list[Found]:
     """Does the work in this process."""
-    survey: Survey | None = None
+    surveys: list[Survey] = []
+    found = []
     with tempfile.TemporaryDirectory(prefix=".dissecting-", dir=scratch) as temporary:
-        kept = KeptMaps(memory, Path(temporary))
+        share = max(1, memory // len(work.layers))
+        kept = [KeptMaps(share, Path(temporary) / str(number)) for number in range(len(work.layers))]
         with bar(total=len(work.dataset), desc="dissecting", unit="image") as looking:
-            for survey, batch in work.survey(range(len(work.dataset)), done=looking.update):
-                kept.add(batch, survey.bound)
-        if survey is None:
+            for seen in work.survey(range(len(work.dataset)), done=looking.update):
+                surveys = [survey for survey, _ in seen]
+                for pile, (survey, batch) in zip(kept, seen, strict=True):
+                    pile.add(batch, survey.bound)
+        if not surveys:
             raise no_labels(work.dataset)
-        threshold = survey.threshold()
-        with bar(total=survey.images, desc="counting", unit="image") as counting:
-            count = count_all(
-                survey.best,
-                kept,
-                work.dataset.concepts,
-                work.label_size,
-                threshold,
-                device=survey.device,
-                chance=work.chance,
-                done=counting.update,
-            )
-    return Found(survey, threshold, count)
+        with bar(total=surveys[0].images * len(surveys), desc="counting", unit="image") as counting:
+            for survey, pile in zip(surveys, kept, strict=True):
+                threshold = survey.threshold()
+                count = count_all(
+                    survey.best,
+                    pile,
+                    work.dataset.concepts,
+                    work.label_size,
+                    threshold,
+                    device=survey.device,
+                    chance=work.chance,
+                    done=counting.update,
+                )
+                found.append(Found(survey, threshold, count))
+    return found
 
 
 def no_labels(dataset: ConceptDataset) -> ValueError:

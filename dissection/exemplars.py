@@ -1,12 +1,12 @@
-"""Let a reader judge a name with their own eyes: crops on which a unit fires most, its mask outlined.
+"""Let a reader judge a name with their own eyes: crops of images on which a unit fires, its mask outlined.
 
-Per unit one picture: up to E square crops side by side, each around the region above T_k on one image.
+A strip is one picture: square crops side by side, each around the region above T_k on one image.
 """
 
 from __future__ import annotations
 
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -112,44 +112,48 @@ def _draw(image: Image.Image, above: Tensor) -> NDArray[np.uint8]:
     return _outlined(crop, (resize(above[None], (CROP, CROP), shown)[0] > 0).numpy())
 
 
-def draw_exemplars(
-    exemplars: Sequence[Exemplar],
-    above: Sequence[Tensor],
+@dataclass(frozen=True)
+class Crop:
+    """A crop to draw: in which strip, at which place in it, of which image, and map minus T_k there, `[h, w]`."""
+
+    strip: tuple[str, int]
+    place: int
+    image: int
+    above: Tensor
+
+
+def draw_strips(
+    crops: Sequence[Crop],
     read: Callable[[int], Image.Image],
     *,
     workers: int = 2,
     done: Callable[[int], object] = lambda _count: None,
-) -> dict[int, bytes]:
-    """WebP strips by unit.
+) -> dict[tuple[str, int], bytes]:
+    """WebP strips.
 
     Args:
-        exemplars: those to draw.
-        above: for each, the unit's map on that image minus T_k, `[h, w]`.
+        crops: those to draw; the places of a strip are 0, 1, ….
         read: reads an image by its number in the data set; each is read once.
         workers: threads.
         done: called with the number of crops just drawn.
     """
-    by_image: dict[int, list[int]] = defaultdict(list)
-    strips: dict[int, NDArray[np.uint8]] = {}
-    counts: dict[int, int] = defaultdict(int)
-    for position, exemplar in enumerate(exemplars):
-        by_image[exemplar.image].append(position)
-        counts[exemplar.unit] += 1
-    for unit, count in counts.items():
-        strips[unit] = np.zeros((CROP, CROP * count, 3), np.uint8)
+    by_image: dict[int, list[Crop]] = defaultdict(list)
+    for crop in crops:
+        by_image[crop.image].append(crop)
+    counts = Counter(crop.strip for crop in crops)
+    strips = {strip: np.zeros((CROP, CROP * count, 3), np.uint8) for strip, count in counts.items()}
 
     def draw_image(number: int) -> int:
         image = read(number)
-        for position in by_image[number]:
-            one = exemplars[position]
-            left = one.rank * CROP
-            strips[one.unit][:, left : left + CROP] = _draw(image, above[position])
+        for crop in by_image[number]:
+            left = crop.place * CROP
+            strips[crop.strip][:, left : left + CROP] = _draw(image, crop.above)
         return len(by_image[number])
 
-    def encode(unit: int) -> tuple[int, bytes]:
+    def encode(strip: tuple[str, int]) -> tuple[tuple[str, int], bytes]:
         buffer = io.BytesIO()
-        Image.fromarray(strips[unit]).save(buffer, "WEBP", quality=60, method=2)
-        return unit, buffer.getvalue()
+        Image.fromarray(strips[strip]).save(buffer, "WEBP", quality=60, method=2)
+        return strip, buffer.getvalue()
 
     with ThreadPoolExecutor(workers) as pool:
         for count in pool.map(draw_image, sorted(by_image)):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,7 @@ class UnitName:
         note: "dead", "threshold <= 0" or "".
         p, q: of the best label, under chance (`significance.Significance`); None if the source does not tell.
         low, high: 95 % of its IoU over images; None likewise.
+        score: how well the word fits, where names are words and not labels (`word_match`); None elsewhere.
     """
 
     unit: int
@@ -58,6 +59,7 @@ class UnitName:
     q: float | None = None
     low: float | None = None
     high: float | None = None
+    score: float | None = None
 
     @property
     def margin(self) -> float | None:
@@ -66,10 +68,17 @@ class UnitName:
             return None
         return self.iou - self.runner_up_iou
 
+    @property
+    def strength(self) -> str:
+        """How strong the evidence for the best label is, for people."""
+        if self.iou is None and self.score is not None:
+            return f"score {self.score:.2f}"
+        return "no IoU" if self.iou is None else f"IoU {self.iou:.3f}"
+
     def __str__(self) -> str:
         if self.concept is None:
             return f"unit {self.unit}: unnamed"
-        return f"unit {self.unit}: {self.concept}, IoU {self.iou:.3f}"
+        return f"unit {self.unit}: {self.concept}, {self.strength}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class Names:
         quantile: q of the thresholds; None if unknown.
         min_iou: the IoU that a name needs; None if unknown.
         exemplars: WebP pictures by unit: crops on which it fires most, side by side.
+        evidence: WebP pictures by unit: crops that speak for its best label, and against it (`witnesses`).
     """
 
     units: tuple[UnitName, ...]
@@ -95,6 +105,7 @@ class Names:
     quantile: float | None
     min_iou: float | None
     exemplars: Mapping[int, bytes]
+    evidence: Mapping[int, bytes] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         for expected, name in enumerate(self.units):
@@ -124,7 +135,7 @@ class Names:
         return len({name.concept for name in self.units if name.concept is not None})
 
     def find(self, concept: str, category: str | None = None) -> list[UnitName]:
-        """The units named `concept` (any case), largest IoU first; empty if it is known but names none.
+        """The units named `concept` (any case), the surest first; empty if it is known but names none.
 
         Raises:
             ValueError: no unit has it as its best label or runner-up; the message offers near names.
@@ -147,7 +158,7 @@ class Names:
             hint = f"did you mean {', '.join(near)}?" if near else f"it knows {first} …"
             where = "" if category is None else f" in category {category!r}"
             raise ValueError(f"concept {concept!r}{where} is not among the concepts of {self.source}: {hint}")
-        return sorted(found, key=lambda name: (-(name.iou or 0.0), name.unit))
+        return sorted(found, key=lambda name: (-(name.iou or name.score or 0.0), name.unit))
 
     def _known(self) -> Sequence[Concept]:
         seen = [c for name in self.units for c in (name.best, name.runner_up, name.concept) if c is not None]

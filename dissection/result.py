@@ -51,10 +51,11 @@ _ARRAYS = (
 )
 _CHANCE = ("p", "q", "low", "high")
 _EXEMPLAR_COLUMNS = ("unit", "rank", "image", "peak")
+_WITNESS_COLUMNS = ("unit", "rank", "kind", "image", "active", "labelled")
 
 
-class ExemplarFiles(Mapping[int, bytes]):
-    """The exemplar pictures of a saved dissection, read when asked for."""
+class UnitPictures(Mapping[int, bytes]):
+    """The pictures of a saved dissection's units in one folder, read when asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = {
@@ -74,6 +75,11 @@ class ExemplarFiles(Mapping[int, bytes]):
 def exemplar_name(unit: int) -> str:
     """Where a unit's exemplars lie in an artifact folder."""
     return f"exemplars/unit-{unit:05d}.webp"
+
+
+def evidence_name(unit: int) -> str:
+    """Where the crops that speak for and against a unit's name lie in an artifact folder."""
+    return f"evidence/unit-{unit:05d}.webp"
 
 
 def _agreement(both: int | None, active: int | None, labelled: int | None) -> dict[str, float | None]:
@@ -109,6 +115,7 @@ class Dissection(Names):
         category_area: pixels of images that carry the category, int64 `[K]`.
         active_pixels: int64 `[U]`.
         best_images: (unit, rank, image, peak) of the exemplars.
+        witnesses: (unit, rank, kind, image, active, labelled) of what `evidence` shows, see `witnesses.Witness`.
         options: how it was run.
         max_q: the false discovery rate that a name may have.
         chance: what it would have given; None if that was not asked.
@@ -136,6 +143,7 @@ class Dissection(Names):
     options: dict[str, Any]
     max_q: float = MAX_Q
     chance: Significance | None = None
+    witnesses: tuple[tuple[int, int, str, str, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -258,9 +266,14 @@ class Dissection(Names):
             if self.chance is not None:
                 arrays |= {name: getattr(self.chance, name) for name in _CHANCE}
             np.savez_compressed(draft / "arrays.npz", **arrays)
+            seen = [dict(zip(_WITNESS_COLUMNS, one, strict=True)) for one in self.witnesses]
+            write_csv(draft / "evidence.csv", seen, columns=_WITNESS_COLUMNS)
             (draft / "exemplars").mkdir()
             for unit, picture in self.exemplars.items():
                 (draft / exemplar_name(unit)).write_bytes(picture)
+            (draft / "evidence").mkdir()
+            for unit, picture in self.evidence.items():
+                (draft / evidence_name(unit)).write_bytes(picture)
         return Path(folder)
 
     @classmethod
@@ -292,6 +305,10 @@ class Dissection(Names):
                 (int(row["unit"]), int(row["rank"]), row["image"], float(row["peak"]))
                 for row in read_csv(path / "exemplars.csv")
             ]
+            witnesses = [
+                (int(r["unit"]), int(r["rank"]), r["kind"], r["image"], int(r["active"]), int(r["labelled"]))
+                for r in (read_csv(path / "evidence.csv") if (path / "evidence.csv").exists() else ())
+            ]
             ious = iou(
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
             )
@@ -314,7 +331,8 @@ class Dissection(Names):
                 concept_sets=tuple(summary["concept_sets"]),
                 quantile=summary["quantile"],
                 min_iou=summary["min_iou"],
-                exemplars=ExemplarFiles(path / "exemplars"),
+                exemplars=UnitPictures(path / "exemplars"),
+                evidence=UnitPictures(path / "evidence"),
                 model_name=manifest["model"],
                 layer_reason=summary["layer_reason"],
                 data_fingerprint=manifest["data_fingerprint"],
@@ -327,6 +345,7 @@ class Dissection(Names):
                 concept_images=np.array([int(row["images"]) for row in table], np.int64),
                 category_area=np.array([one["pixels"] for one in summary["categories"]], np.int64),
                 best_images=tuple(best),
+                witnesses=tuple(witnesses),
                 max_q=max_q,
                 chance=chance,
                 options={key: options[key] for key in ("batch_size", "exemplars")},

@@ -7,24 +7,34 @@
 
 Counts are integers and the largest values a set, so an image set can be cut into shares that other processes take, and
 what they found is merged into what one process would have found, to the last integer.
+
+The one pass stays exact under every preset (`presets`). Its bound is the smallest of so many largest values that T_k,
+also one between two values, is among them or above; that can only rise. No pixel of a mask exceeds the cells around it;
+only where zeros lie outside may it lie above all of them, up to 0, and so with them a map matters as well if 0 exceeds
+the bound. (Where T_k is negative that is every map: what exceeds the memory goes to disk.)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from dissection.chance import Cells
 from dissection.concepts import Concept
-from dissection.exemplars import BestImages, Exemplar
+from dissection.exemplars import BestImages, Crop, Exemplar
 from dissection.kept import KeptBatch
 from dissection.overlap import Overlap, PackedLabels
-from dissection.threshold import TopValues, threshold_index
+from dissection.presets import OURS, Rules
+from dissection.resize import check_centres, resize_as
+from dissection.threshold import TopValues, threshold_place
 
-QUANTILE = 0.005
-LABEL_SIZE = 112
+QUANTILE = OURS.quantile
+LABEL_SIZE = OURS.label_size
+_PIXELS_AT_ONCE = 1 << 24  # of resized maps
 
 
 class Survey:
@@ -36,11 +46,15 @@ class Survey:
         quantile: q.
         exemplars: E.
         floor: `[U]`, what other parts have shown T_k not to lie below; no value at or below it is kept.
+        rules: where T_k stands, and among which values.
+        label_size: S, for rules by which T_k is one of S × S pixels of resized maps. (About q · S² values per image and
+            unit are kept then, in place of q · h · w.)
         device: where activations come from.
 
     Attributes:
         images: how many were added.
-        peak: `[U]`, the largest values.
+        positions: values per image among which T_k is found.
+        peak: `[U]`, the largest values of the maps as they are.
         best: the images where each unit fires most.
     """
 
@@ -53,17 +67,20 @@ class Survey:
         quantile: float = QUANTILE,
         exemplars: int = 4,
         floor: Tensor | None = None,
+        rules: Rules = OURS,
+        label_size: int = LABEL_SIZE,
         device: torch.device | str = "cpu",
     ) -> None:
+        check_centres(map_size, label_size, rules.centres)
         self.quantile, self.map_size, self.device = quantile, map_size, device
-        self.cells = map_size[0] * map_size[1]
+        self.rules, self.label_size = rules, label_size
+        self.positions = label_size**2 if rules.resized else map_size[0] * map_size[1]
+        self._outside = 0.0 if rules.centres == "zeros outside" else -math.inf
         self.images, self._announced = 0, images
         self.peak = torch.full((units,), -torch.inf, dtype=torch.float32)
         self.best = BestImages(units, exemplars)
-        # With fewer images than announced the index is smaller, and still among the values kept.
-        self._top = TopValues(
-            units, threshold_index(quantile, images * self.cells) + 1, floor=floor, device=device
-        )
+        # With fewer images than announced T_k stands higher up, and still among the values kept.
+        self._top = TopValues(units, math.ceil(self._place(images)) + 1, floor=floor, device=device)
 
     @property
     def bound(self) -> Tensor:
@@ -84,6 +101,8 @@ class Survey:
             quantile=self.quantile,
             exemplars=self.best.count,
             floor=self._top.floor,
+            rules=self.rules,
+            label_size=self.label_size,
             device=device,
         )
         there.merge(self)
@@ -105,17 +124,35 @@ class Survey:
             )
         activations = activations.float()
         peaks = activations.flatten(2).amax(dim=2)
-        image, unit = (peaks > self._top.bound).nonzero(as_tuple=True)
+        reach = peaks.clamp(min=self._outside)
+        image, unit = (reach > self._top.bound).nonzero(as_tuple=True)
         maps = activations[image, unit]
-        if self._top.bounded:
+        if self.rules.resized:
+            self._add_resized(activations, unit, maps)
+        elif self._top.bounded:
             self._top.add_maps(unit, maps.flatten(1))
         else:
             self._top.add(activations.transpose(0, 1).flatten(1))
         self.best.add(torch.tensor(list(numbers)), peaks, activations.mean(dim=(2, 3)))
         self.peak = torch.maximum(self.peak, peaks.amax(dim=0).cpu())
         self.images += len(labels)
-        batch = KeptBatch(list(numbers), labels, image.int().cpu(), unit.int().cpu(), maps.cpu())
+        batch = KeptBatch(
+            list(numbers), labels, image.int().cpu(), unit.int().cpu(), maps.cpu(), self._outside
+        )
         return batch.above(self.bound)
+
+    def _add_resized(self, activations: Tensor, unit: Tensor, maps: Tensor) -> None:
+        """Takes in the pixels of resized maps: of all, or once there is a bound of those that may exceed it."""
+        if not self._top.bounded:
+            for one in activations:
+                self._top.add(resize_as(self.rules.centres, one, self.label_size).flatten(1))
+            return
+        at_once = max(1, _PIXELS_AT_ONCE // self.positions)
+        for units, some in zip(torch.split(unit, at_once), torch.split(maps, at_once), strict=True):
+            self._top.add_maps(units, resize_as(self.rules.centres, some, self.label_size).flatten(1))
+
+    def _place(self, images: int) -> Fraction:
+        return threshold_place(self.quantile, images * self.positions, self.rules.place)
 
     def merge(self, other: Survey) -> None:
         """Takes in what another part of the same image set has shown."""
@@ -131,7 +168,7 @@ class Survey:
 
     def threshold(self) -> Tensor:
         """T_k `[U]`, on the CPU."""
-        return self._top.at(threshold_index(self.quantile, self.images * self.cells)).cpu()
+        return self._top.between(self._place(self.images)).cpu()
 
 
 class Count:
@@ -142,6 +179,7 @@ class Count:
         concepts: by number.
         label_size: S.
         threshold: T_k `[U]`, on the CPU.
+        rules: which masks and areas are counted.
         device: where the counting runs.
         chance: keep what `chance.significance` needs.
 
@@ -158,11 +196,12 @@ class Count:
         label_size: int,
         threshold: Tensor,
         *,
+        rules: Rules = OURS,
         device: torch.device | str = "cpu",
         chance: bool = False,
     ) -> None:
         units = len(threshold)
-        self.overlap = Overlap(units, concepts, label_size, device=device)
+        self.overlap = Overlap(units, concepts, label_size, rules=rules, device=device)
         self.cells = Cells(units, concepts, label_size, device=device) if chance else None
         self.maps: dict[tuple[int, int], Tensor] = {}
         self._threshold, self._on_device = threshold, threshold.to(device)
@@ -199,25 +238,26 @@ def count_all(
     label_size: int,
     threshold: Tensor,
     *,
+    rules: Rules = OURS,
     device: torch.device | str = "cpu",
     chance: bool = False,
     done: Callable[[int], object] = lambda _count: None,
 ) -> Count:
     """Counts what was kept; `done` is called with the number of images just counted."""
-    count = Count(best, concepts, label_size, threshold, device=device, chance=chance)
+    count = Count(best, concepts, label_size, threshold, rules=rules, device=device, chance=chance)
     for batch in kept:
         count.add(batch)
         done(len(batch.labels))
     return count
 
 
-def shown(survey: Survey, count: Count) -> tuple[list[Exemplar], list[Tensor]]:
-    """The exemplars, unit by unit, and their maps minus T_k."""
-    chosen, maps = [], []
+def shown(survey: Survey, count: Count) -> tuple[list[Exemplar], list[Crop]]:
+    """The exemplars, unit by unit, and how to draw them."""
+    chosen, crops = [], []
     for unit, row in enumerate(survey.best.image.tolist()):
         keys = [(unit, image) for image in row if (unit, image) in count.maps]
         for rank, key in enumerate(keys):
             peak = float(survey.best.peak[unit, row.index(key[1])])
             chosen.append(Exemplar(unit, rank, key[1], peak))
-            maps.append(count.maps[key])
-    return chosen, maps
+            crops.append(Crop(("exemplars", unit), rank, key[1], count.maps[key]))
+    return chosen, crops

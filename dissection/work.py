@@ -1,14 +1,16 @@
 """What is dissected, and how: all that a process needs to take a share in it.
 
-for survey, batch in work.survey(range(len(work.dataset))):
-    ...                     # what the images together say so far, and what may matter of these
+for seen in work.survey(range(len(work.dataset))):
+    for survey, batch in seen:  # of each layer
+        ...                     # what the images together say so far, and what may matter of these
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -31,15 +33,16 @@ _Read: TypeAlias = "tuple[int, Tensor, PackedLabels] | None"
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A layer to dissect.
+    """Layers of a network to dissect, in one pass.
 
     Attributes:
-        net, layer, preprocess, dataset, quantile, label_size, exemplars, batch_size, workers: see `dissect`.
+        layers: their dotted names.
+        net, preprocess, dataset, quantile, label_size, exemplars, batch_size, workers: see `dissect`.
         chance: whether to keep what tells how good a label chance gives.
     """
 
     net: nn.Module
-    layer: str
+    layers: tuple[str, ...]
     preprocess: Callable[[Image.Image], Tensor]
     dataset: ConceptDataset
     quantile: float
@@ -72,15 +75,15 @@ class Work:
         numbers: Iterable[int],
         *,
         pack: Callable[[int], PackedLabels | None] | None = None,
-        floor: Tensor | None = None,
+        floors: Sequence[Tensor | None] | None = None,
         done: Callable[[int], object] = lambda _count: None,
-    ) -> Iterator[tuple[Survey, KeptBatch]]:
+    ) -> Iterator[list[tuple[Survey, KeptBatch]]]:
         """Runs the network over images; after each batch, what they say so far, and what may matter of the batch.
 
         Args:
             numbers: of the images, ascending; batches are made of those that have labels.
             pack: gives the labels of an image, in place of the data set.
-            floor: see `Survey`.
+            floors: of each layer, see `Survey`.
             done: called with the number of images just looked at.
 
         Raises:
@@ -88,22 +91,30 @@ class Work:
         """
         # Images go where the network's weights are, in their precision.
         weights = next((p for p in self.net.parameters() if p.is_floating_point()), torch.empty(0))
-        survey: Survey | None = None
+        surveys: list[Survey] = []
         with evaluating(self.net) as net:
             for indices, images, labels, looked_at in self._batches(numbers, pack or self.pack):
-                activations = self._activations(net, images.to(weights))
-                self._check_finite(activations, indices)
-                if survey is None:
-                    survey = Survey(
-                        activations.shape[1],
-                        (activations.shape[2], activations.shape[3]),
-                        len(self.dataset),
-                        quantile=self.quantile,
-                        exemplars=self.exemplars,
-                        floor=floor,
-                        device=activations.device,
-                    )
-                yield survey, survey.add(indices, activations, labels)
+                seen = self._activations(net, images.to(weights))
+                for layer, activations in zip(self.layers, seen, strict=True):
+                    self._check_finite(layer, activations, indices)
+                if not surveys:
+                    surveys = [
+                        Survey(
+                            activations.shape[1],
+                            (activations.shape[2], activations.shape[3]),
+                            len(self.dataset),
+                            quantile=self.quantile,
+                            exemplars=self.exemplars,
+                            floor=floor,
+                            device=activations.device,
+                        )
+                        for activations, floor in zip(seen, floors or [None] * len(seen), strict=True)
+                    ]
+                yield [
+                    (survey, survey.add(indices, activations, labels))
+                    for survey, activations in zip(surveys, seen, strict=True)
+                ]
+                del seen  # the next batch's maps need the room
                 done(looked_at)
 
     def _batches(
@@ -148,23 +159,27 @@ class Work:
                 for future in waiting:
                     future.cancel()
 
-    def _activations(self, net: nn.Module, images: Tensor) -> Tensor:
-        with torch.no_grad(), record(net, self.layer) as seen:
+    def _activations(self, net: nn.Module, images: Tensor) -> list[Tensor]:
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            seen = [stack.enter_context(record(net, layer)) for layer in self.layers]
             net(images)
-        shape = list(seen.output.shape)
-        if len(shape) != 4 or shape[0] != len(images) or 0 in shape:
-            raise ValueError(
-                f"layer {self.layer!r} puts out {shape} for {len(images)} images, expected maps [N, U, h, w], one "
-                "per image and unit; choose a spatial layer"
-            )
-        return seen.output
+        for recording in seen:
+            shape = list(recording.output.shape)
+            if len(shape) != 4 or shape[0] != len(images) or 0 in shape:
+                raise ValueError(
+                    f"layer {recording.layer!r} puts out {shape} for {len(images)} images, expected maps "
+                    "[N, U, h, w], one per image and unit; choose a spatial layer, or put +1x1 behind the name of a "
+                    "fully connected one and +HxW behind that of one that keeps tokens"
+                )
+        return [recording.output for recording in seen]
 
-    def _check_finite(self, activations: Tensor, indices: list[int]) -> None:
+    def _check_finite(self, layer: str, activations: Tensor, indices: list[int]) -> None:
         # The sum is not finite exactly if one of the values is not (or it overflows, which is no better).
         bad = ~activations.flatten(1).float().sum(dim=1).isfinite()
         if bool(bad.any()):
             name = self.dataset.image_id(indices[int(bad.nonzero()[0])])
             raise ValueError(
-                f"layer {self.layer!r} puts out NaN or infinity on {name}; "
+                f"layer {layer!r} puts out NaN or infinity on {name}; "
                 "check the network's weights and its preprocessing"
             )

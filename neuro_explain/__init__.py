@@ -38,7 +38,7 @@ from neuro_explain.gradcam import GradCAM, grad_cam
 from neuro_explain.inputs import Inputs, open_inputs
 from neuro_explain.language.vocabulary import Vocabulary
 from neuro_explain.model import Model
-from neuro_explain.names import dissect, load_names, open_concepts
+from neuro_explain.names import dissect, dissect_layers, load_names, open_concepts
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.report import write_report
 from neuro_explain.targets import Target
@@ -71,6 +71,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "dissect",
+    "dissect_layers",
     "explain",
     "explain_answer",
     "explain_batch",

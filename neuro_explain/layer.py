@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dissection.recording import RELU_SUFFIX, Call, Trace, evaluating, record, split_layer, trace, unwrap
+from dissection.recording import RELU_SUFFIX, Call, Trace, evaluating, record, trace, unwrap
 from neuro_explain.token_grid import find_token_layer
 
 _POOLING = (
@@ -83,7 +83,7 @@ def find_layer(
     seen = trace(net, example)
     classes = _scores(seen.output, example) if scores else 0
     if layer is not None:
-        layer = _with_grid(net, layer, example)
+        layer = _with_grid(net, layer, example, seen)
         output, least = _recorded(net, layer, example)
         units, size = _map_of(layer, output, example)
         reason = f"{layer}: as given, {_described(units, size, least)}"
@@ -128,14 +128,14 @@ def _last_tokens(
     return FoundLayer(found.name, found.reason, False, found.map_size, found.units, classes)
 
 
-def _with_grid(net: nn.Module, layer: str, example: Tensor) -> str:
+def _with_grid(net: nn.Module, layer: str, example: Tensor, seen: Trace) -> str:
     """The name with what makes maps of the layer's output, if that is tokens or no map at all, and it is not there."""
-    if split_layer(layer)[2] is not None:
+    output = next((call.output for call in seen.calls if call.name == layer), None)
+    if not isinstance(output, Tensor) or len(output) != len(example):
         return layer
-    output, _ = _recorded(net, layer, example)
-    if output.ndim == 2 and len(output) == len(example):
+    if output.ndim == 2:
         return f"{layer}+1x1"
-    if output.ndim == 3 and len(output) == len(example):
+    if output.ndim == 3:
         return find_token_layer(lambda: unwrap(net)(example), net, layer=layer).name
     return layer
 
@@ -179,7 +179,8 @@ def _map_of(layer: str, output: Tensor, example: Tensor) -> tuple[int, tuple[int
     else:
         kind = str(list(output.shape))
     raise ValueError(
-        f"layer {layer!r}: expected a map [N, U, h, w], got {kind}; name a convolutional layer or block, or a fully connected layer"
+        f"layer {layer!r}: expected a map [N, U, h, w], got {kind}; name a convolutional layer or block, "
+        "or a fully connected layer"
     )
 
 

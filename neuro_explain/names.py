@@ -8,22 +8,24 @@ names = load_names("runs/resnet18/dissection")        # or a NetDissect result C
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dissection import readers
 from dissection.artifact import ArtifactError
 from dissection.chance import PERMUTATIONS
 from dissection.concepts import ConceptDataset
 from dissection.dissect import MEMORY, Engine
-from dissection.dissect import dissect as dissect_layer
+from dissection.dissect import dissect_layers as dissect_net
 from dissection.names import MAX_Q, MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
 from dissection.tally import LABEL_SIZE, QUANTILE
 from neuro_explain.cluster import Cluster
-from neuro_explain.tower import Tower
+from neuro_explain.layer import find_layer
+from neuro_explain.tower import Tower, example_input
 
 
 def open_concepts(specs: readers.Spec | Sequence[readers.Spec]) -> ConceptDataset:
@@ -72,20 +74,11 @@ def dissect(
     Raises:
         ValueError: a broken concept set, a layer without maps, values that are not finite.
     """
-    engine: Engine | None = None
-    if cluster is not None:
-        from neuro_explain.cluster.dissection import found_on
-
-        engine = partial(found_on, cluster)
-    if isinstance(concepts, str) or (isinstance(concepts, Sequence) and not hasattr(concepts, "image_id")):
-        opened = open_concepts(concepts)
-    else:
-        opened = concepts  # type: ignore[assignment]
-    return dissect_layer(
-        model.net,
-        model.layer,
-        model.preprocess.probe,
-        opened,
+    found = _dissect(
+        model,
+        concepts,
+        {model.layer: model.layer_reason},
+        cluster,
         quantile=quantile,
         label_size=label_size,
         min_iou=min_iou,
@@ -97,11 +90,66 @@ def dissect(
         workers=workers,
         memory=memory,
         scratch=scratch,
+        progress=progress,
+    )
+    return found[model.layer]
+
+
+def dissect_layers(
+    model: Tower,
+    concepts: ConceptDataset | str | Sequence[readers.Spec],
+    layers: Sequence[str],
+    *,
+    cluster: Cluster | None = None,
+    **options: Any,
+) -> dict[str, Dissection]:
+    """Names the units of several layers in one pass over the images.
+
+    Args:
+        model, concepts, cluster: see `dissect`.
+        layers: dotted names. A layer of tokens, or a fully connected one, gets the suffix that makes maps of its
+            output (`+14x14`, `+1x1`).
+        options: those of `dissect`.
+
+    Returns:
+        A dissection by the name of its layer, in the given order; the names with their suffix.
+
+    Raises:
+        ValueError: as `dissect`; a layer named twice.
+    """
+    example = example_input(model.net, model.preprocess)
+    found = [find_layer(model.net, example, layer=layer, scores=False) for layer in layers]
+    if len({one.name for one in found}) < len(found):
+        raise ValueError(f"layers: expected different ones, got {', '.join(one.name for one in found)}")
+    return _dissect(model, concepts, {one.name: one.reason for one in found}, cluster, **options)
+
+
+def _dissect(
+    model: Tower,
+    concepts: ConceptDataset | str | Sequence[readers.Spec],
+    reasons: Mapping[str, str],
+    cluster: Cluster | None,
+    **options: Any,
+) -> dict[str, Dissection]:
+    engine: Engine | None = None
+    if cluster is not None:
+        from neuro_explain.cluster.dissection import found_on
+
+        engine = partial(found_on, cluster)
+    if isinstance(concepts, str) or (isinstance(concepts, Sequence) and not hasattr(concepts, "image_id")):
+        opened = open_concepts(concepts)
+    else:
+        opened = concepts  # type: ignore[assignment]
+    return dissect_net(
+        model.net,
+        tuple(reasons),
+        model.preprocess.probe,
+        opened,
         engine=engine,
         model_name=model.name,
-        layer_reason=model.layer_reason,
+        layer_reason=reasons,
         concept_sets=set_names(opened),
-        progress=progress,
+        **options,
     )
 
 

@@ -105,11 +105,13 @@ def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def test_the_files(folder: Path) -> None:
     text = section("kind `dissection`")
     documented = set(re.findall(r"`([a-z]+\.(?:json|csv|npz))`", text))
-    assert documented == {"summary.json", "units.csv", "concepts.csv", "exemplars.csv", "arrays.npz"}
+    tables = {"units.csv", "concepts.csv", "exemplars.csv", "evidence.csv"}
+    assert documented == {"summary.json", "arrays.npz", *tables}
     files = {p.name for p in folder.iterdir()}
-    assert files == documented | {"manifest.json", "exemplars"}
-    assert "`exemplars/unit-00012.webp`" in text
-    assert all(re.fullmatch(r"unit-\d{5}\.webp", p.name) for p in (folder / "exemplars").iterdir())
+    assert files == documented | {"manifest.json", "exemplars", "evidence"}
+    for kind in ("exemplars", "evidence"):
+        assert f"`{kind}/unit-00012.webp`" in text
+        assert all(re.fullmatch(r"unit-\d{5}\.webp", p.name) for p in (folder / kind).iterdir())
 
 
 def test_the_manifest(folder: Path) -> None:

@@ -224,7 +224,7 @@ def test_spilled_files_are_there_during_the_run_and_gone_after_it(tmp_path: Path
     dataset = noise_set(24, 8, known)
 
     def look(_index: int) -> None:
-        seen.append(len(list(tmp_path.glob(".dissecting-*/kept-*.bin"))))
+        seen.append(len(list(tmp_path.glob(".dissecting-*/0/kept-*.bin"))))
 
     dataset.before_image = look
     net = Integers().train()
@@ -267,7 +267,8 @@ def test_each_image_is_read_once_and_exemplars_once_more() -> None:
     )
     used = {i for i in range(30) if not dataset.answers[i].empty}
     drawn = {int(Path(image).stem) for _, _, image, _ in result.best_images}
-    assert set(dataset.images_read) == used
+    drawn |= {int(Path(image).stem) for _, _, _, image, _, _ in result.witnesses}
+    assert result.witnesses and set(dataset.images_read) == used
     assert {i for i, count in dataset.images_read.items() if count == 2} == drawn
     assert max(dataset.images_read.values()) == 2
     assert dataset.labels_read == dict.fromkeys(range(30), 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from dissection.exemplars import _EDGE, _INSIDE, CROP, BestImages, Exemplar, _crop_box, _draw, draw_exemplars
+from dissection.exemplars import _EDGE, _INSIDE, CROP, BestImages, Crop, _crop_box, _draw, draw_strips
 
 GROUND = (90, 120, 150)
 
@@ -198,18 +198,18 @@ def test_strips_hold_the_crops_in_rank_order_and_each_image_is_read_once() -> No
         return Image.new("RGB", (64, 48), colours[number])
 
     wanted = [
-        Exemplar(0, 0, 7, 5.0),
-        Exemplar(0, 1, 3, 4.0),
-        Exemplar(0, 2, 9, 3.0),
-        Exemplar(12, 0, 3, 1.0),
+        Crop(("unit", 0), 0, 7, torch.ones(2, 2)),
+        Crop(("unit", 0), 1, 3, torch.ones(2, 2)),
+        Crop(("unit", 0), 2, 9, torch.ones(2, 2)),
+        Crop(("unit", 12), 0, 3, torch.ones(2, 2)),
     ]
     drawn: list[int] = []
-    strips = draw_exemplars(wanted, [torch.ones(2, 2)] * 4, read, workers=3, done=drawn.append)
-    assert set(strips) == {0, 12}
+    strips = draw_strips(wanted, read, workers=3, done=drawn.append)
+    assert set(strips) == {("unit", 0), ("unit", 12)}
     assert reads == {3: 1, 7: 1, 9: 1}
     assert sum(drawn) == 4
     for unit, numbers in ((0, (7, 3, 9)), (12, (3,))):
-        with Image.open(io.BytesIO(strips[unit])) as strip:
+        with Image.open(io.BytesIO(strips["unit", unit])) as strip:
             assert strip.format == "WEBP"
             assert strip.size == (CROP * len(numbers), CROP)
             pixels = np.asarray(strip.convert("RGB")).astype(int)
@@ -222,15 +222,15 @@ def test_no_exemplars_no_strips() -> None:
     def read(number: int) -> Image.Image:
         raise AssertionError(number)
 
-    assert draw_exemplars([], [], read) == {}
+    assert draw_strips([], read) == {}
 
 
 def test_the_same_crops_give_the_same_bytes() -> None:
     above = torch.tensor([[1.0, -1.0], [-1.0, -1.0]])
 
-    def strips(workers: int) -> dict[int, bytes]:
-        wanted = [Exemplar(unit, 0, unit, 1.0) for unit in range(5)]
-        return draw_exemplars(wanted, [above] * 5, lambda n: plain(30 + n, 40), workers=workers)
+    def strips(workers: int) -> dict[tuple[str, int], bytes]:
+        wanted = [Crop(("unit", unit), 0, unit, above) for unit in range(5)]
+        return draw_strips(wanted, lambda n: plain(30 + n, 40), workers=workers)
 
     assert strips(1) == strips(3)
 
@@ -240,4 +240,4 @@ def test_a_broken_image_stops_the_drawing_with_its_own_message() -> None:
         raise ValueError(f"image {number} is truncated")
 
     with pytest.raises(ValueError, match="image 4 is truncated"):
-        draw_exemplars([Exemplar(0, 0, 4, 1.0)], [torch.ones(1, 1)], read)
+        draw_strips([Crop(("unit", 0), 0, 4, torch.ones(1, 1))], read)

@@ -27,6 +27,7 @@ PUBLIC = [
     "Vocabulary",
     "__version__",
     "dissect",
+    "dissect_layers",
     "explain",
     "explain_answer",
     "explain_batch",

@@ -89,7 +89,7 @@ def assert_same(one: Dissection, other: Dissection) -> None:
     assert one.units == other.units
     assert arrays_of(one) == arrays_of(other)
     for field in dataclasses.fields(Dissection):
-        if field.name in ("source", "exemplars", "units", "chance", *arrays_of(one)):
+        if field.name in ("source", "exemplars", "evidence", "units", "chance", *arrays_of(one)):
             continue
         left, right = getattr(one, field.name), getattr(other, field.name)
         assert left == right and type(left) is type(right), field.name
@@ -101,6 +101,7 @@ def assert_same(one: Dissection, other: Dissection) -> None:
     for name in arrays_of(one):
         assert getattr(one, name).dtype == getattr(other, name).dtype, name
     assert dict(one.exemplars) == dict(other.exemplars)
+    assert dict(one.evidence) == dict(other.evidence)
     pd.testing.assert_frame_equal(one.to_frame(), other.to_frame())
     pd.testing.assert_frame_equal(one.concepts_frame(), other.concepts_frame())
     assert one.summary() == other.summary()

@@ -1,4 +1,4 @@
-"""A layer dissected by a cluster: the same thresholds and counts as in one process, to the last integer.
+"""Layers dissected by a cluster: the same thresholds and counts as in one process, to the last integer.
 
 Labels are read first, since batches are made of the images that have some, and what else is in a batch may change an
 activation in its last digit. Then the network looks at shares of these batches; each gives its largest values, by which
@@ -27,12 +27,12 @@ _IMAGES = 512  # of a share, about
 _COUNTED = 8  # shares whose kept maps are counted at once: counts are many numbers, however few the images
 
 
-def found_on(cluster: Cluster, work: Work, bar: Bar) -> Found:
+def found_on(cluster: Cluster, work: Work, bar: Bar) -> list[Found]:
     """Does the work on a cluster, whose machines must find the data set's files under the same paths.
 
     Args:
         cluster: which.
-        work: the layer and the data set.
+        work: the layers and the data set.
         bar: makes progress bars.
 
     Raises:
@@ -49,12 +49,15 @@ class _Shares:
         self.how = (pool.hold(work), pool.cluster.cpus, pool.cluster.device)
         self.size = work.batch_size * max(1, _IMAGES // work.batch_size)
 
-    def found(self) -> Found:
-        """All of it."""
+    def found(self) -> list[Found]:
+        """All of it, of each layer."""
         labelled, packed = self._labels()
-        survey, kept = self._survey(labelled, packed)
-        threshold = survey.threshold()
-        return Found(survey, threshold, self._count(survey, kept, threshold))
+        surveys, kept = self._survey(labelled, packed)
+        found = []
+        for survey, of_layer in zip(surveys, kept, strict=True):
+            threshold = survey.threshold()
+            found.append(Found(survey, threshold, self._count(survey, of_layer, threshold)))
+        return found
 
     def _labels(self) -> tuple[list[int], list[Any]]:
         """The images that have labels, and references to the labels of each `size` images of the set."""
@@ -69,31 +72,33 @@ class _Shares:
                 bar.update(len(ranges[number]))
         return [one for some in labelled for one in some], packed
 
-    def _survey(self, labelled: list[int], packed: list[Any]) -> tuple[Survey, list[Any]]:
-        """What all images say together, and references to what is kept of each share."""
+    def _survey(self, labelled: list[int], packed: list[Any]) -> tuple[list[Survey], list[list[Any]]]:
+        """Of each layer: what all images say together, and references to what is kept of each share."""
         shares = [labelled[at : at + self.size] for at in range(0, len(labelled), self.size)]
         if not shares:
             raise no_labels(self.work.dataset)
-        survey: Survey | None = None
-        kept: list[Any] = [None] * len(shares)
+        surveys: list[Survey] = []
+        layers = len(self.work.layers)
+        kept: list[list[Any]] = [[None] * len(shares) for _ in range(layers)]
 
         def calls() -> Iterator[tuple[int, tuple[Any, ...]]]:
             for number, images in enumerate(shares):
                 needed = sorted({image // self.size for image in images})
                 labels = [packed[one] for one in needed]
                 # whoever begins later knows more of what cannot matter
-                yield number, (*self.how, images, labels, None if survey is None else survey.floor)
+                floors = [survey.floor for survey in surveys] or None
+                yield number, (*self.how, images, labels, floors)
 
         with self.bar(total=len(labelled), desc="dissecting", unit="image") as bar:
-            for number, (said, maps) in self.pool.each(_survey, calls(), gives=2):
-                part, kept[number] = self.pool.get(said), maps
-                if survey is None:
-                    survey = part
-                else:
-                    survey.merge(part)
+            for number, (said, *maps) in self.pool.each(_survey, calls(), gives=1 + layers):
+                parts = self.pool.get(said)
+                for layer in range(layers):
+                    kept[layer][number] = maps[layer]
+                    if surveys:
+                        surveys[layer].merge(parts[layer])
+                surveys = surveys or parts
                 bar.update(len(shares[number]))
-        assert survey is not None
-        return survey, kept
+        return surveys, kept
 
     def _count(self, survey: Survey, kept: list[Any], threshold: Tensor) -> Count:
         empty = partial(
@@ -123,17 +128,25 @@ def _pack(
 
 
 def _survey(
-    box: list[Any], cpus: int, device: str, images: list[int], labels: list[Any], floor: Tensor | None
-) -> tuple[Survey, list[KeptBatch]]:
+    box: list[Any],
+    cpus: int,
+    device: str,
+    images: list[int],
+    labels: list[Any],
+    floors: list[Tensor | None] | None,
+) -> tuple[list[Survey] | list[KeptBatch], ...]:
     import ray
 
     work: Work = held(box, cpus, device)
     packed: dict[int, PackedLabels] = {}
     for some in ray.get(labels):
         packed.update(some)
-    seen = list(work.survey(images, pack=packed.__getitem__, floor=floor))
-    survey = seen[-1][0].on("cpu")
-    return survey, [batch.above(survey.bound) for _, batch in seen]
+    seen = list(work.survey(images, pack=packed.__getitem__, floors=floors))
+    surveys = [survey.on("cpu") for survey, _ in seen[-1]]
+    kept = [
+        [batches[layer][1].above(survey.bound) for batches in seen] for layer, survey in enumerate(surveys)
+    ]
+    return surveys, *kept
 
 
 def _count(

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neuro_explain.commands.options import cluster_of, cluster_options, model_options, open_tower, print_json
 from neuro_explain.config import config_option
 
+if TYPE_CHECKING:
+    from dissection.result import Dissection
+
 
 @click.command()
 @model_options
+@click.option(
+    "--layers",
+    metavar="NAME,NAME",
+    help="Several layers in one pass, in place of --layer; each gets a folder of its name in --out.",
+)
 @click.option(
     "--concepts", "specs", multiple=True, required=True, help="Concept set; repeat it to join several."
 )
@@ -43,6 +51,7 @@ from neuro_explain.config import config_option
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
 def dissect(
+    layers: str | None,
     specs: tuple[str, ...],
     out: Path,
     overwrite: bool,
@@ -61,41 +70,57 @@ def dissect(
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
     from dissection.artifact import check_writable
-    from dissection.summary import chance_lines
     from neuro_explain.names import dissect as dissect_model
-    from neuro_explain.names import open_concepts
-    from neuro_explain.report import write_report
-    from neuro_explain.runs import command_line
+    from neuro_explain.names import dissect_layers, open_concepts
 
     cluster, model = cluster_of(**others)
-    check_writable(out, kind="dissection", overwrite=overwrite)
+    if layers is not None and model["layer"] is not None:
+        raise click.UsageError("give --layer or --layers, not both")
+    if layers is None:
+        check_writable(out, kind="dissection", overwrite=overwrite)
     opened = open_concepts(list(specs))
     loaded = open_tower(**model)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    names = dissect_model(
-        loaded,
-        opened,
-        quantile=quantile,
-        label_size=label_size,
-        min_iou=min_iou,
-        max_q=max_q,
-        permutations=permutations,
-        seed=seed,
-        exemplars=exemplars,
-        batch_size=batch_size,
-        workers=workers,
-        memory=memory << 20,
-        scratch=out.absolute().parent,
-        cluster=cluster,
-    )
-    names.save(out, overwrite=overwrite, command=command_line(sys.argv[1:]))
-    page = write_report(out)
+    options: dict[str, Any] = {
+        "quantile": quantile,
+        "label_size": label_size,
+        "min_iou": min_iou,
+        "max_q": max_q,
+        "permutations": permutations,
+        "seed": seed,
+        "exemplars": exemplars,
+        "batch_size": batch_size,
+        "workers": workers,
+        "memory": memory << 20,
+        "scratch": out.absolute().parent,
+        "cluster": cluster,
+    }
+    if layers is None:
+        found = {out: dissect_model(loaded, opened, **options)}
+    else:
+        wanted = [layer.strip() for layer in layers.split(",") if layer.strip()]
+        for layer in wanted:
+            check_writable(out / layer, kind="dissection", overwrite=overwrite)
+        by_layer = dissect_layers(loaded, opened, wanted, **options)
+        found = {out / layer: names for layer, names in zip(wanted, by_layer.values(), strict=True)}
+    told = [_saved(names, folder, overwrite=overwrite, as_json=as_json) for folder, names in found.items()]
     if as_json:
-        print_json({"folder": str(out), "page": str(page), **names.summary()})
-        return
-    for line in chance_lines(names):
-        click.echo(line)
-    click.echo(
-        f"{names.named} of {len(names)} units named ({names.distinct} different names) from {names.images} images"
-    )
-    click.echo(page)
+        print_json(told[0] if layers is None else told)
+
+
+def _saved(names: Dissection, folder: Path, *, overwrite: bool, as_json: bool) -> dict[str, Any]:
+    """Saves the names of a layer, and says what they come to."""
+    from dissection.summary import chance_lines
+    from neuro_explain.report import write_report
+    from neuro_explain.runs import command_line
+
+    names.save(folder, overwrite=overwrite, command=command_line(sys.argv[1:]))
+    page = write_report(folder)
+    if not as_json:
+        for line in chance_lines(names):
+            click.echo(line)
+        click.echo(
+            f"{names.named} of {len(names)} units named ({names.distinct} different names) from {names.images} images"
+        )
+        click.echo(page)
+    return {"folder": str(folder), "page": str(page), **names.summary()}

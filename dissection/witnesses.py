@@ -1,0 +1,105 @@
+"""Which images speak for a unit's name, and which against it?
+
+    witnesses(cells, ious, units)
+
+A name says "where this unit fires, there is a cat". Images where it fires on a cat earned it; images where it fires
+and no cat lies under its mask, although cats were looked for there, cost it. Shown are those that earned and cost the
+most: with the most active pixels on the label, and with the most active pixels where it is not. Both are counted on
+the coarse cells of `chance`; an image is only held against a name if the label is in none of the cells that the mask
+touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dissection.chance import Cells
+
+SIDES = 2
+"""Images on each side."""
+Kind = Literal["for", "against"]
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """An image that speaks for a unit's best label, or against it.
+
+    Attributes:
+        unit, rank: whose, and its place among the unit's.
+        kind: "for" or "against".
+        image: number of the image.
+        active: active pixels of the unit there.
+        labelled: those of them that carry the label, to the accuracy of the cells.
+        above: where it fires, above 0, `[g, g]`.
+    """
+
+    unit: int
+    rank: int
+    kind: Kind
+    image: int
+    active: int
+    labelled: int
+    above: Tensor
+
+
+def witnesses(
+    cells: Cells, iou: NDArray[np.float64], units: Sequence[int], *, count: int = SIDES
+) -> list[Witness]:
+    """The images that speak for and against the best label of some units, unit by unit, those for it first.
+
+    Args:
+        cells: masks and labels of all images.
+        iou: of all units, float64 `[U, C]`.
+        units: those that are asked for.
+        count: at most so many images for, and so many against.
+    """
+    row, unit, pixels = cells.masks()
+    if not len(row) or not iou.shape[1]:
+        return []
+    each = len(cells.pixels)
+    image = row // each
+    best = iou.argmax(axis=1)
+    labelled = pixels * np.asarray(cells.labels()[row, best[unit]]).ravel()
+    carried = cells.carries()[:, cells.category_of]
+    numbers = cells.images()
+    ends = np.searchsorted(unit, np.arange(cells.units + 1))
+    found = []
+    for one in units:
+        mine = slice(ends[one], ends[one + 1])
+        places, where = np.unique(image[mine], return_inverse=True)
+        active = np.bincount(where, pixels[mine])
+        on_label = np.bincount(where, labelled[mine])
+        # a stable sort of the negated values leaves equals in the order of the images
+        most_on = [at for at in np.argsort(-on_label, kind="stable").tolist() if on_label[at] > 0]
+        most_off = [
+            at
+            for at in np.argsort(-active, kind="stable").tolist()
+            if on_label[at] == 0 and carried[places[at], best[one]]
+        ]
+        chosen = [("for", at) for at in most_on[:count]] + [("against", at) for at in most_off[:count]]
+        for rank, (kind, at) in enumerate(chosen):
+            here = where == at
+            share = np.zeros(each)
+            cell = row[mine][here] % each
+            share[cell] = pixels[mine][here] / cells.pixels[cell]
+            # a cell is inside if half of it is active, or as much as the fullest one
+            above = torch.from_numpy(share - min(0.5, share.max() / 2)).float().view(cells.grid, cells.grid)
+            found.append(
+                Witness(
+                    one,
+                    rank,
+                    "for" if kind == "for" else "against",
+                    int(numbers[places[at]]),
+                    round(active[at]),
+                    round(on_label[at]),
+                    above,
+                )
+            )
+    return found
