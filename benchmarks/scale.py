@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dissection.concepts import NO_LABEL, Concept, Labels
+from dissection.concepts import NO_LABEL, Concept, Labels, by_category
 from dissection.kept import KeptMaps
-from dissection.overlap import PackedLabels, by_category
+from dissection.overlap import PackedLabels
 from dissection.tally import LABEL_SIZE, Survey, count_all
 
 UNITS, CONCEPTS, BATCH, POOL = 512, 1197, 32, 8

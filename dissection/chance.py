@@ -31,8 +31,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dissection.concepts import Concept
-from dissection.overlap import PackedLabels, by_category
+from dissection.concepts import Concept, by_category
+from dissection.overlap import PackedLabels
 from dissection.significance import Significance
 
 GRID = 14
@@ -196,7 +196,7 @@ def significance(
         q=q,
         low=low,
         high=high,
-        smallest_q=min(1.0, smallest * tested),
+        smallest_q=min(1.0, float(smallest) * tested),
         error=float(np.abs(observed - best)[meeting.active].mean()) if meeting.active.any() else 0.0,
         permutations=permutations,
         seed=seed,

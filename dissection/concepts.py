@@ -10,6 +10,7 @@ Bring your own data by writing a class with the five members of `ConceptDataset`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -88,3 +89,17 @@ class ConceptDataset(Protocol):
     def labels(self, index: int, size: int) -> Labels:
         """The labels of the image squashed to `size` × `size` pixels (nearest neighbour)."""
         ...
+
+
+def by_category(concepts: Sequence[Concept]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The K categories in order of first appearance, and the index of each concept's category `[C]`.
+
+    Raises:
+        ValueError: a concept stands there twice.
+    """
+    for concept, count in Counter(concepts).items():
+        if count > 1:
+            raise ValueError(f"concepts: {concept} stands there {count} times, expected one number for each")
+    categories = tuple(dict.fromkeys(concept.category for concept in concepts))
+    order = {name: i for i, name in enumerate(categories)}
+    return categories, np.array([order[concept.category] for concept in concepts], np.int64)

@@ -22,14 +22,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dissection.chance import PERMUTATIONS, significance
-from dissection.concepts import ConceptDataset
+from dissection.compositions import compositions as compose
+from dissection.concepts import ConceptDataset, by_category
 from dissection.exemplars import Crop, draw_strips
 from dissection.fingerprint import weights_fingerprint
 from dissection.kept import KeptMaps
-from dissection.names import MAX_Q, MIN_IOU, name_units
-from dissection.overlap import by_category, checked_label_size, iou
+from dissection.names import name_units
+from dissection.overlap import checked_label_size, iou
+from dissection.presets import preset as rules_of
 from dissection.result import Dissection
-from dissection.tally import LABEL_SIZE, QUANTILE, Count, Survey, count_all, shown
+from dissection.tally import Count, Survey, count_all, shown
 from dissection.threshold import threshold_index
 from dissection.witnesses import witnesses
 from dissection.work import Work
@@ -78,12 +80,14 @@ def dissect_layers(
     preprocess: Callable[[Image.Image], Tensor],
     dataset: ConceptDataset,
     *,
-    quantile: float = QUANTILE,
-    label_size: int = LABEL_SIZE,
-    min_iou: float = MIN_IOU,
-    max_q: float = MAX_Q,
+    preset: str = "ours",
+    quantile: float | None = None,
+    label_size: int | None = None,
+    min_iou: float | None = None,
+    max_q: float | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    compositions: int = 0,
     exemplars: int = 4,
     batch_size: int = 32,
     workers: int = 2,
@@ -103,12 +107,14 @@ def dissect_layers(
         preprocess: an upright RGB image to the network's input `[3, H, W]`, the *whole* image squashed to
             H × W, so that pixels and labels stay aligned.
         dataset: images with concept labels; images without any label are left out.
+        preset: whose rules hold (`presets`); what is None below is as they have it.
         quantile: q, the share of positions in which a unit may be active.
         label_size: S, the side of the square on which masks and labels meet, in pixels.
         min_iou: the IoU that a name needs.
         max_q: the false discovery rate that a name may have (`chance`); 1 admits every one.
         permutations: how often labels are exchanged to see what chance gives; 0 does not ask.
         seed: of these exchanges.
+        compositions: name units also by formulas of up to so many labels (`compositions`); 0 does not.
         exemplars: how many example crops to keep per unit; 0 for none.
         batch_size: images per forward pass.
         workers: threads that read images and labels.
@@ -125,8 +131,19 @@ def dissect_layers(
     """
     if not layers or len(set(layers)) < len(layers):
         raise ValueError(f"layers: expected different names, at least one, got {', '.join(layers) or 'none'}")
-    least = {"batch_size": 1, "workers": 1, "exemplars": 0, "memory": 1}
-    given = {"batch_size": batch_size, "workers": workers, "exemplars": exemplars, "memory": memory}
+    rules = rules_of(preset)
+    quantile = rules.quantile if quantile is None else quantile
+    label_size = rules.label_size if label_size is None else label_size
+    min_iou = rules.min_iou if min_iou is None else min_iou
+    max_q = rules.max_q if max_q is None else max_q
+    least = {"batch_size": 1, "workers": 1, "exemplars": 0, "memory": 1, "compositions": 0}
+    given = {
+        "batch_size": batch_size,
+        "workers": workers,
+        "exemplars": exemplars,
+        "memory": memory,
+        "compositions": compositions,
+    }
     for name, value in given.items():
         if value < least[name]:
             raise ValueError(f"{name}: expected at least {least[name]}, got {value}")
@@ -160,6 +177,8 @@ def dissect_layers(
         batch_size,
         workers,
         permutations > 0,
+        rules,
+        compositions > 0,
     )
     everything = _here(work, bar, memory=memory, scratch=scratch) if engine is None else engine(work, bar)
     results = {}
@@ -181,6 +200,7 @@ def dissect_layers(
             min_iou=min_iou,
             chance=chance,
             max_q=max_q,
+            ties=rules.ties,
         )
         chosen, crops = shown(survey, found.count)
         reaching = [name.unit for name in units if (name.iou or 0.0) >= min_iou and name.best is not None]
@@ -188,6 +208,8 @@ def dissect_layers(
         crops += [Crop(("evidence", one.unit), one.rank, one.image, one.above) for one in seen]
         with bar(total=len(crops), desc="drawing examples", unit="crop") as drawing:
             strips = draw_strips(crops, dataset.image, workers=workers, done=drawing.update)
+        patterns = found.count.patterns
+        composed = () if patterns is None else compose(patterns.table(), concepts, length=compositions)
         results[layer] = Dissection(
             units=units,
             layer=layer,
@@ -198,6 +220,8 @@ def dissect_layers(
             min_iou=min_iou,
             max_q=max_q,
             chance=chance,
+            preset=preset,
+            compositions=composed,
             exemplars=_of_kind("exemplars", strips),
             evidence=_of_kind("evidence", strips),
             model_name=model_name or type(net).__name__,
@@ -223,7 +247,7 @@ def dissect_layers(
                 (one.unit, one.rank, one.kind, dataset.image_id(one.image), one.active, one.labelled)
                 for one in seen
             ),
-            options={"batch_size": batch_size, "exemplars": exemplars},
+            options={"batch_size": batch_size, "exemplars": exemplars, "compositions": compositions},
         )
     return results
 
@@ -256,7 +280,9 @@ def _here(work: Work, bar: Bar, *, memory: int, scratch: Path | None) -> list[Fo
                     work.label_size,
                     threshold,
                     device=survey.device,
+                    rules=work.rules,
                     chance=work.chance,
+                    compositions=work.compositions,
                     done=counting.update,
                 )
                 found.append(Found(survey, threshold, count))

@@ -8,9 +8,10 @@ goes to disk, into a folder that the owner removes.
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class KeptBatch:
         image: int32 `[M]`, image of each map, as an index into `numbers`, ascending.
         unit: int32 `[M]`, unit of each map.
         maps: float32 `[M, h, w]`.
+        outside: what lies around a map; where resizing mixes that in, a mask may reach it though no cell does.
     """
 
     numbers: list[int]
@@ -40,6 +42,7 @@ class KeptBatch:
     image: Tensor
     unit: Tensor
     maps: Tensor
+    outside: float = -math.inf
 
     @property
     def nbytes(self) -> int:
@@ -48,9 +51,10 @@ class KeptBatch:
         return arrays + sum(len(one.packed) + one.present.nbytes for one in self.labels)
 
     def above(self, bound: Tensor) -> KeptBatch:
-        """The batch without the maps that nowhere exceed their unit's value in `bound` `[U]`."""
-        rows = self.maps.flatten(1).amax(dim=1) > bound[self.unit.long()]
-        return KeptBatch(self.numbers, self.labels, self.image[rows], self.unit[rows], self.maps[rows])
+        """The batch without the maps that nowhere exceed their unit's value in `bound` `[U]`, however resized."""
+        reach = self.maps.flatten(1).amax(dim=1).clamp(min=self.outside)
+        rows = reach > bound[self.unit.long()]
+        return replace(self, image=self.image[rows], unit=self.unit[rows], maps=self.maps[rows])
 
 
 class KeptMaps:
@@ -105,15 +109,15 @@ class KeptMaps:
 
 def _write(file: Any, batch: KeptBatch) -> None:
     # Pickle is safe here: the file is this process's own scratch, in a folder nobody else can have named.
-    pickle.dump((batch.numbers, batch.labels), file, protocol=pickle.HIGHEST_PROTOCOL)
+    pickle.dump((batch.numbers, batch.labels, batch.outside), file, protocol=pickle.HIGHEST_PROTOCOL)
     for tensor in (batch.image, batch.unit, batch.maps):
         np.save(file, tensor.numpy(), allow_pickle=False)
 
 
 def _read(file: Any) -> KeptBatch | None:
     try:
-        numbers, labels = pickle.load(file)
+        numbers, labels, outside = pickle.load(file)
     except EOFError:
         return None
     image, unit, maps = (torch.from_numpy(np.load(file, allow_pickle=False)) for _ in range(3))
-    return KeptBatch(numbers, labels, image, unit, maps)
+    return KeptBatch(numbers, labels, image, unit, maps, outside)

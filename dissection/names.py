@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dissection.concepts import Concept
+from dissection.concepts import Concept, by_category
+from dissection.presets import Ties, best_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,6 +217,7 @@ def name_units(
     min_iou: float = MIN_IOU,
     chance: Significance | None = None,
     max_q: float = MAX_Q,
+    ties: Ties = "number",
 ) -> tuple[UnitName, ...]:
     """Names from IoUs.
 
@@ -227,9 +229,9 @@ def name_units(
         min_iou: the IoU that a name needs.
         chance: what it would have given; None if that was not asked.
         max_q: the false discovery rate that a name may have.
+        ties: which of two labels with the same IoU names the unit.
     """
-    # A stable sort of the negated values puts the smaller concept number first among equals.
-    order = np.argsort(-iou, axis=1, kind="stable")[:, :2]
+    order = best_labels(iou, by_category(concepts)[1], ties)
     names = []
     for unit, ranked in enumerate(order.tolist()):
         overlapping = [(concepts[c], float(iou[unit, c])) for c in ranked if iou[unit, c] > 0]

@@ -8,13 +8,12 @@ For unit k and concept c, over all images on S × S pixels (Bau et al. 2017, Sec
     IoU(k, c) = I / (A(k, cat(c)) + G(c) - I)
 
 A pixel is active where the resized map exceeds T_k. Counting is separate from the ratio, so parts of a data
-set add up exactly (`merge`).
+set add up exactly (`merge`). Programs before this one counted otherwise; `presets.Rules` says how.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,11 +23,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dissection.concepts import NO_LABEL, Concept, Labels
-from dissection.resize import resize
+from dissection.concepts import NO_LABEL, Concept, Labels, by_category
+from dissection.presets import OURS, Rules
+from dissection.resize import resize_as
 from dissection.scratch import Scratch
 
 _MAPS_AT_ONCE = 64
+_EXACT = 1 << 24  # whole numbers up to here are float32
 MAX_LABEL_SIZE = 4096  # S² ≤ 2^24, so that a float32 matrix product of zeros and ones counts exactly
 
 
@@ -91,37 +92,30 @@ class PackedLabels:
         carried = tuple(i for i, name in enumerate(categories) if name in labels.categories)
         return cls(present, tuple(labels.whole), carried, len(labels.layers), packed)
 
-    def incidence(self, size: int, scratch: Scratch | None = None) -> Tensor:
+    def incidence(self, size: int, scratch: Scratch | None = None, *, twice: bool = False) -> Tensor:
         """float32 `[P, c + 1]`, P = size²: 1 where a pixel has the concept; the last column is all ones.
 
-        A concept in two layers of one pixel stands there once. The next matrix from the same `scratch`
-        overwrites this one.
+        A concept in two layers of one pixel stands there once, or if `twice` as often as it is there. The next
+        matrix from the same `scratch` overwrites this one.
         """
         scratch = scratch or Scratch()
         count = len(self.present)
         local = np.frombuffer(zlib.decompress(self.packed), np.uint16).reshape(self.layers, size * size)
         index = torch.from_numpy(local.astype(np.int64)).to(scratch.device)
         matrix = scratch.take("incidence", size * size, count + 1).zero_()
-        if self.layers:
-            matrix.scatter_(1, index.T, 1.0)
-        if self.whole:
-            matrix[:, np.searchsorted(self.present, list(self.whole)).tolist()] = 1.0
+        whole = np.searchsorted(self.present, list(self.whole)).tolist()
+        if twice:
+            for layer in index:  # a pixel has one label in a layer
+                matrix.scatter_add_(1, layer[:, None], matrix.new_ones(len(layer), 1))
+            for column in whole:
+                matrix[:, column] += 1.0
+        else:
+            if self.layers:
+                matrix.scatter_(1, index.T, 1.0)
+            if self.whole:
+                matrix[:, whole] = 1.0
         matrix[:, count] = 1.0
         return matrix
-
-
-def by_category(concepts: Sequence[Concept]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The K categories in order of first appearance, and the index of each concept's category `[C]`.
-
-    Raises:
-        ValueError: a concept stands there twice.
-    """
-    for concept, count in Counter(concepts).items():
-        if count > 1:
-            raise ValueError(f"concepts: {concept} stands there {count} times, expected one number for each")
-    categories = tuple(dict.fromkeys(concept.category for concept in concepts))
-    order = {name: i for i, name in enumerate(categories)}
-    return categories, np.array([order[concept.category] for concept in concepts], np.int64)
 
 
 def checked_label_size(size: int) -> int:
@@ -132,10 +126,13 @@ def checked_label_size(size: int) -> int:
 
 
 class Watcher(Protocol):
-    """Is shown what is counted of an image; it must not keep the tensors, which are used again."""
+    """Is shown what is counted of an image; it must not keep the tensors, which are used again.
+
+    It sees which labels are at a pixel and which pixels are active, whatever a preset makes of that.
+    """
 
     def labels(self, labels: PackedLabels, incidence: Tensor) -> None:
-        """Labels, and their incidence `[S², c + 1]`."""
+        """Labels, and their incidence `[S², c + 1]`, 0 or 1."""
 
     def masks(self, units: Tensor, masks: Tensor) -> None:
         """Masks of some units, 0 or 1, float32 `[M, S, S]`."""
@@ -148,6 +145,7 @@ class Overlap:
         units: U.
         concepts: the C concepts, by number.
         size: S, at most 4096.
+        rules: which masks and areas are counted.
         device: where the counting runs.
 
     Attributes:
@@ -157,14 +155,21 @@ class Overlap:
         activation_area: int64 `[U, K]`, A.
         concept_area: int64 `[C]`, G.
         concept_images: int64 `[C]`, images with the concept.
-        category_area: int64 `[K]`, pixels of images that carry the category.
+        category_area: int64 `[K]`, pixels of images that carry the category; by rules that count A elsewhere, of
+            those on which an active pixel can add to A.
         active_pixels: int64 `[U]`, active pixels on all images.
     """
 
     def __init__(
-        self, units: int, concepts: Sequence[Concept], size: int, *, device: torch.device | str = "cpu"
+        self,
+        units: int,
+        concepts: Sequence[Concept],
+        size: int,
+        *,
+        rules: Rules = OURS,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.size = checked_label_size(size)
+        self.size, self.rules = checked_label_size(size), rules
         self.device = device
         self.categories, category_of = by_category(concepts)
         self.category_of = torch.from_numpy(category_of)
@@ -198,39 +203,67 @@ class Overlap:
             maps: their maps `[M, h, w]`.
             threshold: T_k of all units `[U]`.
             watcher: is shown labels and masks as they are counted.
+
+        Raises:
+            ValueError: so many labels count so often that float32 could not add them up.
         """
         present = torch.from_numpy(labels.present).to(self.device)
-        carried = torch.tensor(labels.categories, dtype=torch.int64, device=self.device)
-        incidence = labels.incidence(self.size, self._scratch)
+        counting = torch.tensor(self._counting(labels), dtype=torch.int64, device=self.device)
+        incidence = labels.incidence(self.size, self._scratch, twice=self.rules.twice)
         if watcher is not None:
-            watcher.labels(labels, incidence)
+            watcher.labels(labels, incidence.clamp(max=1.0) if self.rules.twice else incidence)
         every_pixel = self._scratch.take("ones", 1, self.size**2).fill_(1)
         self.concept_area[present] += (every_pixel @ incidence)[0, :-1].long()
         self.concept_images[present] += 1
-        self.category_area[carried] += self.size**2
+        self.category_area[counting] += self.size**2
         for some, theirs in zip(
             torch.split(units, _MAPS_AT_ONCE), torch.split(maps, _MAPS_AT_ONCE), strict=True
         ):
             if len(some):
-                above = theirs - threshold[some, None, None]
-                masks = self._add_active(some, above, present, carried, incidence)
+                masks = self._masks(theirs, threshold[some, None, None])
+                self._add_active(some, masks, present, counting, incidence)
                 if watcher is not None:
                     watcher.masks(some, masks)
 
-    def _add_active(
-        self, units: Tensor, above: Tensor, present: Tensor, carried: Tensor, incidence: Tensor
-    ) -> Tensor:
-        """Counts the active pixels of some units; `above` is their map minus T_k, `[M, h, w]`."""
+    def _counting(self, labels: PackedLabels) -> Sequence[int]:
+        """The categories for which active pixels of an image can add to A."""
+        at_most = labels.layers + len(labels.whole)
+        if self.rules.twice and at_most * self.size**2 > _EXACT:
+            raise ValueError(
+                f"label_size: a label may count {at_most} times in each of {self.size} × {self.size} pixels, which is "
+                f"more than the {_EXACT} up to which counts are exact; choose a smaller size"
+            )
+        if self.rules.area == "carried":
+            return labels.categories
+        if self.rules.area == "all":
+            return range(len(self.categories))
+        return tuple(np.unique(self.category_of.numpy()[labels.present]).tolist())
+
+    def _masks(self, maps: Tensor, threshold: Tensor) -> Tensor:
+        """Where maps `[M, h, w]` exceed T_k `[M, 1, 1]`: 0 or 1, float32 `[M, S, S]`."""
+        out = self._scratch.take("masks", len(maps), self.size, self.size)
+        if self.rules.centres == "zeros outside":
+            # the zeros are activations, not differences; these values and those that T_k comes from are the same
+            pixels = resize_as(self.rules.centres, maps, self.size)
+            return out.copy_(pixels > threshold)
         # The difference is resized, not the map: where all cells around a pixel are at or below T_k it comes
         # out at or below 0 whatever the rounding, so a plateau at T_k is never active.
-        out = self._scratch.take("masks", len(units), self.size, self.size)
-        masks = resize(above, (self.size, self.size), out=out).gt_(0)
+        return resize_as(self.rules.centres, maps - threshold, self.size, out=out).gt_(0)
+
+    def _add_active(
+        self, units: Tensor, masks: Tensor, present: Tensor, counting: Tensor, incidence: Tensor
+    ) -> None:
+        """Counts the active pixels of some units."""
         counts = (masks.flatten(1) @ incidence).long()
         active = counts[:, -1]
         self.intersection[units[:, None], present[None, :]] += counts[:, :-1]
-        self.activation_area[units[:, None], carried[None, :]] += active[:, None]
+        areas = active[:, None].expand(-1, len(counting))
+        if self.rules.area == "touched":
+            of = self.category_of.to(self.device)[present]
+            touched = (of[:, None] == counting[None, :]).float()  # of each concept and category, [c, k]
+            areas = areas * (counts[:, :-1].float() @ touched > 0)
+        self.activation_area[units[:, None], counting[None, :]] += areas
         self.active_pixels[units] += active
-        return masks
 
     def merge(self, other: Overlap) -> None:
         """Adds the counts of another part of the same data set under the same thresholds."""

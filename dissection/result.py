@@ -21,6 +21,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from dissection import also, formulas
+from dissection.also import label_rows
 from dissection.artifact import (
     ArtifactError,
     describe_run,
@@ -31,8 +33,10 @@ from dissection.artifact import (
     write_json,
 )
 from dissection.concepts import Concept
+from dissection.formulas import Composition, composition_from, composition_row
 from dissection.names import MAX_Q, Names, name_units, unit_row, units_frame
 from dissection.overlap import iou, iou_ceiling
+from dissection.presets import PRESETS
 from dissection.significance import Significance
 from dissection.summary import summary_of
 
@@ -49,6 +53,7 @@ _ARRAYS = (
     "category_of",
     "active_pixels",
 )
+_RUN = ("batch_size", "exemplars", "compositions")
 _CHANCE = ("p", "q", "low", "high")
 _EXEMPLAR_COLUMNS = ("unit", "rank", "image", "peak")
 _WITNESS_COLUMNS = ("unit", "rank", "kind", "image", "active", "labelled")
@@ -119,6 +124,8 @@ class Dissection(Names):
         options: how it was run.
         max_q: the false discovery rate that a name may have.
         chance: what it would have given; None if that was not asked.
+        preset: whose rules hold.
+        compositions: the best formula over labels of each unit; empty if that was not asked.
     """
 
     model_name: str
@@ -143,6 +150,8 @@ class Dissection(Names):
     options: dict[str, Any]
     max_q: float = MAX_Q
     chance: Significance | None = None
+    preset: str = "ours"
+    compositions: tuple[Composition, ...] = ()
     witnesses: tuple[tuple[int, int, str, str, int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -241,9 +250,12 @@ class Dissection(Names):
             ArtifactError: an artifact is there and `overwrite` is not given.
         """
         options = {
+            "preset": self.preset,
             "quantile": self.quantile,
             "label_size": self.label_size,
             "min_iou": self.min_iou,
+            "max_q": self.max_q,
+            "permutations": 0 if self.chance is None else self.chance.permutations,
             "concepts": list(self.concept_sets),
             **self.options,
         }
@@ -254,6 +266,7 @@ class Dissection(Names):
             weights_fingerprint=self.fingerprint,
             data_fingerprint=self.data_fingerprint,
             options=options,
+            seed=0 if self.chance is None else self.chance.seed,
             command=command,
         )
         with new_artifact(folder, manifest, overwrite=overwrite) as draft:
@@ -268,6 +281,11 @@ class Dissection(Names):
             np.savez_compressed(draft / "arrays.npz", **arrays)
             seen = [dict(zip(_WITNESS_COLUMNS, one, strict=True)) for one in self.witnesses]
             write_csv(draft / "evidence.csv", seen, columns=_WITNESS_COLUMNS)
+            rows = label_rows(self.iou, self.concepts, min_iou=self.min_iou or 0.0)
+            write_csv(draft / "labels.csv", rows, columns=also.COLUMNS)
+            if self.compositions:
+                formulas_found = [composition_row(one) for one in self.compositions]
+                write_csv(draft / "compositions.csv", formulas_found, columns=formulas.COLUMNS)
             (draft / "exemplars").mkdir()
             for unit, picture in self.exemplars.items():
                 (draft / exemplar_name(unit)).write_bytes(picture)
@@ -309,9 +327,16 @@ class Dissection(Names):
                 (int(r["unit"]), int(r["rank"]), r["kind"], r["image"], int(r["active"]), int(r["labelled"]))
                 for r in (read_csv(path / "evidence.csv") if (path / "evidence.csv").exists() else ())
             ]
+            composed = [
+                composition_from(row)
+                for row in (
+                    read_csv(path / "compositions.csv") if (path / "compositions.csv").exists() else ()
+                )
+            ]
             ious = iou(
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
             )
+            preset = str(dict(summary).get("preset", "ours"))
             max_q = MAX_Q if asked is None else float(asked["max_q"])
             names = name_units(
                 ious,
@@ -321,6 +346,7 @@ class Dissection(Names):
                 min_iou=summary["min_iou"],
                 chance=chance,
                 max_q=max_q,
+                ties=PRESETS[preset].ties,
             )
             options = dict(manifest["options"])
             return cls(
@@ -348,7 +374,9 @@ class Dissection(Names):
                 witnesses=tuple(witnesses),
                 max_q=max_q,
                 chance=chance,
-                options={key: options[key] for key in ("batch_size", "exemplars")},
+                preset=preset,
+                compositions=tuple(composed),
+                options={key: options[key] for key in _RUN if key in options},
                 **arrays,
             )
         except (LookupError, ValueError, TypeError, EOFError, BadZipFile, csv.Error) as error:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dissection.presets import PRESETS
+
 if TYPE_CHECKING:
     from dissection.result import Dissection
 
@@ -37,7 +39,8 @@ def summary_of(names: Dissection) -> dict[str, Any]:
         "units": len(names.units),
         "images": names.images,
         "images_left_out": names.images_left_out,
-        "positions": names.images * names.map_size[0] * names.map_size[1],
+        "preset": names.preset,
+        "positions": names.images * _positions(names),
         "map_size": list(names.map_size),
         "quantile": names.quantile,
         "label_size": names.label_size,
@@ -49,6 +52,13 @@ def summary_of(names: Dissection) -> dict[str, Any]:
         "layer_reason": names.layer_reason,
         "concept_sets": list(names.concept_sets),
     }
+
+
+def _positions(names: Dissection) -> int:
+    """How many values a unit has on an image, of which T_k is one."""
+    if PRESETS[names.preset].resized:
+        return names.label_size**2
+    return names.map_size[0] * names.map_size[1]
 
 
 def chance_lines(names: Dissection) -> list[str]:

@@ -28,9 +28,11 @@ from dissection.concepts import Concept
 from dissection.exemplars import BestImages, Crop, Exemplar
 from dissection.kept import KeptBatch
 from dissection.overlap import Overlap, PackedLabels
+from dissection.patterns import Patterns
 from dissection.presets import OURS, Rules
 from dissection.resize import check_centres, resize_as
 from dissection.threshold import TopValues, threshold_place
+from dissection.watchers import together
 
 QUANTILE = OURS.quantile
 LABEL_SIZE = OURS.label_size
@@ -182,10 +184,12 @@ class Count:
         rules: which masks and areas are counted.
         device: where the counting runs.
         chance: keep what `chance.significance` needs.
+        compositions: keep what `compositions` needs.
 
     Attributes:
         overlap: the integers.
         cells: masks and labels on coarse cells; None if chance is not asked for.
+        patterns: which labels stand together, and how often units are active there; None if not asked for.
         maps: map minus T_k of (unit, image), for the exemplars.
     """
 
@@ -199,10 +203,12 @@ class Count:
         rules: Rules = OURS,
         device: torch.device | str = "cpu",
         chance: bool = False,
+        compositions: bool = False,
     ) -> None:
         units = len(threshold)
         self.overlap = Overlap(units, concepts, label_size, rules=rules, device=device)
         self.cells = Cells(units, concepts, label_size, device=device) if chance else None
+        self.patterns = Patterns(units, concepts, label_size, device=device) if compositions else None
         self.maps: dict[tuple[int, int], Tensor] = {}
         self._threshold, self._on_device = threshold, threshold.to(device)
         keys = best.image * units + torch.arange(units)[:, None]
@@ -215,7 +221,11 @@ class Count:
         units = torch.split(batch.unit.long().to(self._on_device.device), counts)
         maps = torch.split(batch.maps.to(self._on_device.device), counts)
         for number, labels in enumerate(batch.labels):
-            watcher = None if self.cells is None else self.cells.of(batch.numbers[number])
+            image = batch.numbers[number]
+            watcher = together(
+                None if self.cells is None else self.cells.of(image),
+                None if self.patterns is None else self.patterns.of(image),
+            )
             self.overlap.add(labels, units[number], maps[number], self._on_device, watcher=watcher)
         of = torch.tensor(batch.numbers)[batch.image.long()]
         keys = of * len(self._threshold) + batch.unit
@@ -228,6 +238,8 @@ class Count:
         self.overlap.merge(other.overlap)
         if self.cells is not None and other.cells is not None:
             self.cells.merge(other.cells)
+        if self.patterns is not None and other.patterns is not None:
+            self.patterns.merge(other.patterns)
         self.maps.update(other.maps)
 
 
@@ -241,10 +253,20 @@ def count_all(
     rules: Rules = OURS,
     device: torch.device | str = "cpu",
     chance: bool = False,
+    compositions: bool = False,
     done: Callable[[int], object] = lambda _count: None,
 ) -> Count:
     """Counts what was kept; `done` is called with the number of images just counted."""
-    count = Count(best, concepts, label_size, threshold, rules=rules, device=device, chance=chance)
+    count = Count(
+        best,
+        concepts,
+        label_size,
+        threshold,
+        rules=rules,
+        device=device,
+        chance=chance,
+        compositions=compositions,
+    )
     for batch in kept:
         count.add(batch)
         done(len(batch.labels))

@@ -15,16 +15,41 @@ The threshold is exact, not sketched: the ⌊q·n⌋ + 1 largest values of each 
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil, floor
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
+Place: TypeAlias = Literal["index", "readout", "midpoints"]
+"""Where T_k stands: at ⌊q·n⌋; at a point of a readout of 1,000; between the midpoints of the n steps of a staircase."""
+
 
 def threshold_index(quantile: float, positions: int) -> int:
     """⌊q·n⌋, with q taken as the decimal number that it prints as (0.005 · 29400 is 147, not 146.99…)."""
+    return int(_share(quantile) * positions)
+
+
+def threshold_place(quantile: float, positions: int, place: Place = "index") -> Fraction:
+    """Where T_k stands among n values in descending order, from 0 to n - 1; what lies between two is interpolated.
+
+    "readout": the older two programs read 1,000 equally spaced points, the first the smallest value, the last the
+    largest, and take the one that is q · 1000 points before the last: q = 0.005 is point 994 of 0…999.
+    "midpoints": the i-th of n values from below stands at (i + 1/2) / n, and T_k at 1 - q.
+    """
+    share, last = _share(quantile), max(positions - 1, 0)
+    if place == "readout":
+        points = floor(share * 1000 + Fraction(1, 2))
+        return min(Fraction(points, 999), Fraction(1)) * last
+    if place == "midpoints":
+        return min(max(share * positions - Fraction(1, 2), Fraction(0)), Fraction(last))
+    return Fraction(threshold_index(quantile, positions))
+
+
+def _share(quantile: float) -> Fraction:
     if not 0 < quantile < 1:
         raise ValueError(f"quantile: expected a share between 0 and 1, got {quantile}; 0.005 is usual")
-    return int(Fraction(repr(float(quantile))) * positions)
+    return Fraction(repr(float(quantile)))
 
 
 class TopValues:
@@ -122,6 +147,24 @@ class TopValues:
             kept = self._best.shape[1]
             raise ValueError(f"index {index} is outside the {kept} largest values that were kept")
         return self._best[:, index].clone()
+
+    def between(self, place: Fraction) -> Tensor:
+        """`[U]`: the value at `place` (from 0) in descending order, interpolated linearly between two.
+
+        What comes out is the largest float32 up to that, so that a float32 exceeds it exactly if it exceeds the
+        interpolated value itself.
+
+        Raises:
+            ValueError: fewer values than that were added, or kept.
+        """
+        upper = self.at(floor(place))
+        if place.denominator == 1:
+            return upper
+        share = float(place - floor(place))
+        exact = upper.double() + (self.at(ceil(place)).double() - upper.double()) * share
+        nearest = exact.float()
+        below = torch.nextafter(nearest, torch.full_like(nearest, -torch.inf))
+        return torch.where(nearest.double() > exact, below, nearest)
 
     def _merge_pending(self) -> None:
         if self._pending:

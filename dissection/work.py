@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from dissection.concepts import ConceptDataset
+from dissection.concepts import ConceptDataset, by_category
 from dissection.kept import KeptBatch
-from dissection.overlap import PackedLabels, by_category
+from dissection.overlap import PackedLabels
+from dissection.presets import OURS, Rules
 from dissection.recording import evaluating, record
 from dissection.tally import Survey
 
@@ -39,6 +40,8 @@ class Work:
         layers: their dotted names.
         net, preprocess, dataset, quantile, label_size, exemplars, batch_size, workers: see `dissect`.
         chance: whether to keep what tells how good a label chance gives.
+        rules: whose rules hold.
+        compositions: whether to keep what formulas over labels are found from.
     """
 
     net: nn.Module
@@ -51,6 +54,8 @@ class Work:
     batch_size: int
     workers: int
     chance: bool = False
+    rules: Rules = OURS
+    compositions: bool = False
 
     @cached_property
     def _categories(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -106,6 +111,8 @@ class Work:
                             quantile=self.quantile,
                             exemplars=self.exemplars,
                             floor=floor,
+                            rules=self.rules,
+                            label_size=self.label_size,
                             device=activations.device,
                         )
                         for activations, floor in zip(seen, floors or [None] * len(seen), strict=True)

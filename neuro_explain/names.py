@@ -19,10 +19,11 @@ from dissection.chance import PERMUTATIONS
 from dissection.concepts import ConceptDataset
 from dissection.dissect import MEMORY, Engine
 from dissection.dissect import dissect_layers as dissect_net
-from dissection.names import MAX_Q, MIN_IOU, Names
+from dissection.names import MIN_IOU, Names
+from dissection.readers.merged import Merged
+from dissection.readers.subset import Subset
 from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
-from dissection.tally import LABEL_SIZE, QUANTILE
 from neuro_explain.cluster import Cluster
 from neuro_explain.layer import find_layer
 from neuro_explain.tower import Tower, example_input
@@ -49,12 +50,14 @@ def dissect(
     model: Tower,
     concepts: ConceptDataset | str | Sequence[readers.Spec],
     *,
-    quantile: float = QUANTILE,
-    label_size: int = LABEL_SIZE,
-    min_iou: float = MIN_IOU,
-    max_q: float = MAX_Q,
+    preset: str = "ours",
+    quantile: float | None = None,
+    label_size: int | None = None,
+    min_iou: float | None = None,
+    max_q: float | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    compositions: int = 0,
     exemplars: int = 4,
     batch_size: int = 32,
     workers: int = 2,
@@ -79,12 +82,14 @@ def dissect(
         concepts,
         {model.layer: model.layer_reason},
         cluster,
+        preset=preset,
         quantile=quantile,
         label_size=label_size,
         min_iou=min_iou,
         max_q=max_q,
         permutations=permutations,
         seed=seed,
+        compositions=compositions,
         exemplars=exemplars,
         batch_size=batch_size,
         workers=workers,
@@ -157,13 +162,17 @@ def set_names(dataset: ConceptDataset) -> tuple[str, ...]:
     """What the joined sets are called, for people: folder names, "colors", or the class of a set of one's own."""
     if isinstance(dataset, readers.WithColors):
         return (*set_names(dataset.base), "colors")
+    if isinstance(dataset, Merged):
+        return (*set_names(dataset.base), "merged by a table")
+    if isinstance(dataset, Subset):
+        return (*set_names(dataset.base), f"{len(dataset)} images of them")
     if isinstance(dataset, readers.Union):
         return tuple(dataset.names)
     return (str(getattr(dataset, "name", type(dataset).__name__)),)
 
 
 def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) -> Names:
-    """Names from a dissection's folder, or from a NetDissect result CSV.
+    """Names from the folder of a dissection or of names by words, or from a NetDissect result CSV.
 
     Args:
         path: the folder or the file.
@@ -176,7 +185,9 @@ def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) ->
     if place.is_dir():
         if min_iou is not None:
             raise ArtifactError(f"{place} is a dissection, which has its own min_iou; leave it out")
-        return Dissection.load(place)
+        from neuro_explain.word_names import WordNames, is_word_names  # which itself names by words
+
+        return WordNames.load(place) if is_word_names(place) else Dissection.load(place)
     if not place.exists():
         raise ArtifactError(
             f"{place} does not exist; expected a dissection's folder or a NetDissect result CSV"

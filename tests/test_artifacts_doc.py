@@ -90,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps[:, 4] = 0
     maps[:, 5, 0, 0] = 7
     result = dissect_by_iou(
-        Given(), "maps", giving(maps), MemorySet(known, labels), label_size=8, quantile=0.1, model_name="toy"
+        Given(), "maps", giving(maps), MemorySet(known, labels), label_size=8, quantile=0.1, compositions=2, model_name="toy"
     )
     assert any(name.best is None for name in result) and result.named
     return result.save(tmp_path_factory.mktemp("runs") / "dissection", command=["neuro-explain", "dissect"])
@@ -105,7 +105,7 @@ def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def test_the_files(folder: Path) -> None:
     text = section("kind `dissection`")
     documented = set(re.findall(r"`([a-z]+\.(?:json|csv|npz))`", text))
-    tables = {"units.csv", "concepts.csv", "exemplars.csv", "evidence.csv"}
+    tables = {"units.csv", "concepts.csv", "exemplars.csv", "evidence.csv", "labels.csv", "compositions.csv"}
     assert documented == {"summary.json", "arrays.npz", *tables}
     files = {p.name for p in folder.iterdir()}
     assert files == documented | {"manifest.json", "exemplars", "evidence"}

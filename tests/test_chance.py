@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,8 @@ from probes import random_labels, some_concepts
 from scipy.stats import false_discovery_control
 
 from dissection.chance import Cells, false_discovery_rate, pooled_p, significance
-from dissection.concepts import Concept, Labels
-from dissection.overlap import Overlap, PackedLabels, by_category, iou
+from dissection.concepts import Concept, Labels, by_category
+from dissection.overlap import Overlap, PackedLabels, iou
 
 SIZE = 8  # up to as many pixels as cells: then nothing is coarse
 
@@ -85,6 +87,41 @@ def test_masks_meet_the_labels_of_other_images(seed: int) -> None:
     assert np.allclose(meeting.ious(to), one.slow_ious(to), atol=1e-6)
 
 
+def ways(one: World, unit: int) -> int:
+    """How many different images' labels the images that the unit fires on can be given, in order."""
+    count = 1
+    for categories in {labels.categories for labels in one.given}:
+        members = [i for i, labels in enumerate(one.given) if labels.categories == categories]
+        fires = [i for i in members if one.masks[i, unit].any()]
+        count *= len(list(permutations(range(len(members)), len(fires))))
+    return count
+
+
+def test_a_unit_that_fires_on_few_images_has_few_ways_to_meet_labels() -> None:
+    """Unit 0 is right on the one image where it fires, unit 1 on two, unit 2 on the only image of a source."""
+    concepts = [Concept("thing", "object"), Concept("other", "object"), Concept("red", "color")]
+    labels, masks = [], np.zeros((10, 4, SIZE, SIZE), bool)
+    for i in range(10):
+        layer = np.full((1, SIZE, SIZE), int(i > 1), np.int32)
+        if i == 0:
+            layer[0, :4] = 1
+        there = {"object", "color"} if i == 9 else {"object"}
+        labels.append(Labels(layer, (2,) if i == 9 else (), frozenset(there)))
+    masks[0, 0] = masks[0, 1] = labels[0].layers[0] == 0
+    masks[1, 1] = True
+    masks[9, 2] = True
+    masks[:, 3, 0] = True
+    one = World(concepts, labels, masks)
+    found = significance(one.cells, one.iou, permutations=200)
+    assert [ways(one, unit) for unit in range(4)] == [9, 9 * 8, 1, 362_880]
+    assert found.p[0] > 0.11 and 0.05 > found.p[1] > 0.0138 and found.p[2] == 1
+    assert one.iou[1, 0] == 1  # as good as can be
+    # what could be reached at best is said: by unit 3, 1 of all values of the null
+    assert found.smallest_q == pytest.approx(4 / 801)
+    alone = World(concepts, labels, masks[:, :1])
+    assert significance(alone.cells, alone.iou, permutations=200).smallest_q == pytest.approx(1 / 9)
+
+
 def test_the_whole_restated_slowly() -> None:
     one = world(3)
     found = significance(one.cells, one.iou, permutations=20, seed=7)
@@ -106,7 +143,8 @@ def test_the_whole_restated_slowly() -> None:
         values = [row[unit] for row in null]
         z = (one.iou[unit].max() - np.mean(values)) / np.std(values, ddof=1)
         as_large = sum(value >= z - 1e-6 for value in pool)
-        assert found.p[unit] == pytest.approx((1 + as_large) / 101, abs=0.011)
+        wanted = max((1 + as_large) / 101, 1 / ways(one, unit))
+        assert found.p[unit] == pytest.approx(wanted, abs=0.011)
     assert found.error < 1e-6 and found.smallest_q == pytest.approx(5 / 101)
     assert found.q.tolist() == pytest.approx(false_discovery_control(found.p).tolist())
 

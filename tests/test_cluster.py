@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from toy import CLASSES, ColourNet, photograph, toy_model, toy_names
 
 import neuro_explain as nx
-from dissection.concepts import Labels
-from dissection.overlap import PackedLabels, by_category
+from dissection.concepts import Labels, by_category
+from dissection.overlap import PackedLabels
 from dissection.tally import Survey
 from neuro_explain.batch import plan
 from neuro_explain.batch.parts import part_path, sheet_path

@@ -35,10 +35,10 @@ from probes import (
 from torch import Tensor, nn
 
 from dissection import kept
-from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
+from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels, by_category
 from dissection.images import squash
 from dissection.kept import KeptMaps
-from dissection.overlap import PackedLabels, by_category
+from dissection.overlap import PackedLabels
 from dissection.result import Dissection
 from dissection.tally import Survey, count_all
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from probes import random_labels, some_concepts
 
 from dissection import kept
+from dissection.concepts import by_category
 from dissection.kept import KeptBatch, KeptMaps
-from dissection.overlap import PackedLabels, by_category
+from dissection.overlap import PackedLabels
 
 CONCEPTS = some_concepts(4, 2)
 

@@ -17,6 +17,8 @@ from dissection.artifact import ArtifactError
 from dissection.concepts import Concept
 from dissection.names import Names, name_units
 from dissection.netdissect_csv import read_netdissect_csv, write_netdissect_csv
+from dissection.overlap import iou
+from dissection.presets import PRESETS, best_labels
 from dissection.result import Dissection
 
 FIELDS = ("label", "truth", "activation", "intersect", "iou")
@@ -271,3 +273,29 @@ def test_our_tables_have_the_columns_of_the_published_ones(data_dir: Path, tmp_p
     assert ours.columns.tolist() == published.columns.tolist()
     assert [dtype.kind for dtype in ours.dtypes] == [dtype.kind for dtype in published.dtypes]
     assert (tmp_path / "r.csv").read_bytes().count(b"\r\n") == len(result) + 1  # as in the published files
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("network", PUBLISHED)
+def test_our_ratio_is_that_of_the_published_tables(data_dir: Path, network: str) -> None:
+    table = pd.read_csv(data_dir / "reference" / f"netdissect_result_caffe_reference_{network}.csv")
+    categories = list(PUBLISHED[network]["unique/detectors"])
+    columns = {}
+    for category in categories:
+        both, active, truth = (
+            table[f"{category}-{field}"].to_numpy() for field in ("intersect", "activation", "truth")
+        )
+        assert (active == active.astype(np.int64)).all() and (both <= truth).all()
+        # one row of the table is one unit, one label of a category of its own
+        ratios = [
+            iou(np.array([[i]]), np.array([[int(a)]]), np.array([g]), np.array([0]))[0, 0]
+            for i, a, g in zip(both, active, truth, strict=True)
+        ]
+        columns[category] = ratios
+        assert ratios == table[f"{category}-iou"].tolist()
+    ious = np.array([columns[category] for category in categories]).T
+    best = best_labels(ious, np.arange(len(categories)), PRESETS["netdissect2017"].ties)[:, 0]
+    assert [categories[k] for k in best] == table["category"].tolist()
+    assert ious[np.arange(len(ious)), best].tolist() == table["score"].tolist()
+    named = int((ious.max(axis=1) >= PRESETS["netdissect2017"].min_iou).sum())
+    assert named == PUBLISHED[network]["named"]

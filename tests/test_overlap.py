@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from probes import no_layers, random_labels, some_concepts
 
-from dissection.concepts import NO_LABEL, Concept, Labels
+from dissection.concepts import NO_LABEL, Concept, Labels, by_category
 from dissection.overlap import (
     MAX_LABEL_SIZE,
     Overlap,
     PackedLabels,
-    by_category,
     checked_label_size,
     iou,
     iou_ceiling,

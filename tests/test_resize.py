@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from dissection.resize import resize
+from dissection.resize import check_centres, resize, resize_as
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
@@ -159,3 +159,73 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
 def test_whole_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="expected floating point.*torch.int64"):
         resize(torch.ones(1, 3, 3, dtype=torch.int64), (2, 2))
+
+
+# the conventions of other programs
+
+
+def test_other_conventions_on_paper() -> None:
+    row = torch.tensor([[[2.0, 10.0]]])
+    assert resize_as("half pixels", row, 4)[0, 0].tolist() == [2, 4, 8, 10]
+    assert resize_as("whole pixels", row, 4)[0, 0].tolist() == [
+        2,
+        2,
+        6,
+        10,
+    ]  # the cells stand at pixels 1 and 3
+    assert resize_as("whole pixels", row, 5)[0, 0].tolist() == [2, 2, 6, 10, 10]  # and so with a pixel more
+    column = torch.tensor(
+        [[[8.0]]]
+    )  # a cell fades to half where its map ends: at 4 pixels a side 3/4 is 1/8 inside
+    assert resize_as("zeros outside", column, 1).tolist() == [[[8.0]]]
+    assert resize_as("zeros outside", column, 4)[0].diag().tolist() == [3.125, 6.125, 6.125, 3.125]
+    assert resize_as("zeros outside", column, 4)[0, 0].tolist() == [3.125, 4.375, 4.375, 3.125]
+
+
+@given(SIZES, st.integers(1, 3), st.integers(0, 99))
+@settings(deadline=None, max_examples=40)
+def test_whole_pixels_are_half_pixels_moved_by_half_a_pixel(
+    cells: tuple[int, int], times: int, seed: int
+) -> None:
+    side = 2 * math.lcm(*cells) * times
+    given_maps = maps(2, cells, seed)
+    half = 0.5 / side
+    moved = resize(given_maps, (side, side), (-half, -half, 1 - half, 1 - half))
+    torch.testing.assert_close(resize_as("whole pixels", given_maps, side), moved, rtol=0, atol=1e-12)
+
+
+@given(SIZES, st.integers(1, 12), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_zeros_outside_are_what_torch_samples(cells: tuple[int, int], side: int, seed: int) -> None:
+    given_maps = maps(3, cells, seed).float()
+    line = (torch.arange(side) + 0.5) * 2 / side - 1
+    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1)[None]
+    want = F.grid_sample(given_maps[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[
+        0
+    ]
+    got = resize_as("zeros outside", given_maps, side)
+    torch.testing.assert_close(
+        got, want, rtol=0, atol=4e-6
+    )  # both round places and products of size 4 in float32
+    low, high = given_maps.amin((1, 2)).clamp(max=0), given_maps.amax((1, 2)).clamp(min=0)
+    assert (got >= low[:, None, None]).all() and (got <= high[:, None, None]).all()  # without tolerance
+    for row in range(3):
+        assert torch.equal(resize_as("zeros outside", given_maps[row : row + 1], side)[0], got[row])
+
+
+def test_a_plateau_stays_one_where_no_zero_is_near() -> None:
+    for side in (7, 10, 31, 56):
+        for value in (6.0, 0.1, 1 / 3, 12345.678):
+            given_maps = torch.full((1, 6, 5), value)
+            got = resize_as("zeros outside", given_maps, side)
+            assert set(
+                got[0, side // 6 + 1 : -side // 6 - 1, side // 5 + 1 : -side // 5 - 1].unique().tolist()
+            ) <= {given_maps.max().item()}
+
+
+def test_whole_pixels_need_one_for_each_cell() -> None:
+    check_centres((4, 7), 7, "whole pixels")
+    check_centres((9, 9), 7, "half pixels")
+    check_centres((9, 9), 7, "zeros outside")
+    with pytest.raises(ValueError, match=r"label_size: expected at least 9 pixels.*have 4 × 9; got 8"):
+        resize_as("whole pixels", torch.zeros(1, 4, 9), 8)

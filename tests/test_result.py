@@ -27,9 +27,9 @@ from probes import (
 )
 
 from dissection.artifact import ArtifactError, file_record
-from dissection.concepts import Concept, Labels
+from dissection.concepts import Concept, Labels, by_category
 from dissection.names import name_units
-from dissection.overlap import by_category, iou
+from dissection.overlap import iou
 from dissection.result import Dissection, exemplar_name
 from dissection.significance import Significance
 
@@ -127,12 +127,16 @@ def test_the_options_are_all_in_the_manifest(tmp_path: Path) -> None:
     )
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["options"] == {
+        "preset": "ours",
         "quantile": 0.1,
         "label_size": 4,
         "min_iou": 0.05,
+        "max_q": 1,
+        "permutations": 100,
         "concepts": ["memory"],
         "batch_size": 5,
         "exemplars": 2,
+        "compositions": 0,
     }
     assert manifest["command"] == ["neuro-explain", "dissect", "--x"]
     assert (manifest["model"], manifest["layer"]) == ("toy", "maps")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from math import floor
+from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissection.threshold import TopValues, threshold_index
+from dissection.threshold import TopValues, threshold_index, threshold_place
 
 
 @pytest.mark.parametrize(
@@ -189,3 +189,61 @@ def test_what_others_have_seen_lets_a_part_leave_out_what_cannot_matter(
     count = whole._best.shape[1]
     for index in range(count):
         assert merged.at(index).tolist() == whole.at(index).tolist()
+
+
+# where other programs put T_k
+
+
+def test_the_place_of_point_994_of_999() -> None:
+    assert threshold_place(0.005, 1000, "readout") == 5
+    assert threshold_place(0.005, 1999, "readout") == Fraction(5 * 1998, 999) == 10
+    assert threshold_place(0.005, 200, "readout") == Fraction(5 * 199, 999)
+    assert threshold_place(0.005, 29_400) == 147
+    assert threshold_place(0.9996, 7, "readout") == 6  # the last of them
+    assert threshold_place(0.0004, 7, "readout") == 0
+    assert threshold_place(0.01, 100, "midpoints") == Fraction(1, 2)
+    assert threshold_place(0.01, 10, "midpoints") == 0
+    assert threshold_place(0.999, 10, "midpoints") == 9
+    for place in ("index", "readout", "midpoints"):
+        assert threshold_place(0.005, 0, place) == 0  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            threshold_place(1.0, 10, place)  # type: ignore[arg-type]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 400),
+    levels=st.sampled_from([2, 1000]),
+    quantile=st.sampled_from([0.005, 0.01, 0.04, 0.25, 0.5, 0.999]),
+    place=st.sampled_from(["readout", "midpoints"]),
+)
+def test_between_two_values_is_what_numpy_calls_so(
+    seed: int, count: int, levels: int, quantile: float, place: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = (rng.integers(-levels, levels, (3, count)) / 8).astype(np.float32)
+    at = threshold_place(quantile, count, place)  # type: ignore[arg-type]
+    top = TopValues(3, ceil(at) + 1)
+    top.add(torch.from_numpy(values))
+    got = top.between(at)
+    assert got.dtype == torch.float32
+    share = 1 - (round(quantile * 1000) / 999 if place == "readout" else quantile)
+    method = "linear" if place == "readout" else "hazen"
+    want = np.quantile(values.astype(np.float64), max(share, 0), axis=1, method=method)
+    # float32 rounds numbers up to 125 by at most 8e-6
+    np.testing.assert_allclose(got.numpy(), want, rtol=0, atol=8e-6)
+    ordered = np.sort(values, axis=1)[:, ::-1]
+    assert (top.bound <= got).all()
+    assert (torch.from_numpy(ordered[:, ceil(at)].copy()) <= got).all()
+    assert (got <= torch.from_numpy(ordered[:, floor(at)].copy())).all()
+
+
+def test_what_lies_between_neighbouring_floats_is_the_lower() -> None:
+    low = torch.tensor(1.0)
+    high = torch.nextafter(low, torch.tensor(2.0))
+    for place in (Fraction(1, 10), Fraction(1, 2), Fraction(9, 10)):
+        top = TopValues(1, 2)
+        top.add(torch.stack([low, high])[None])
+        assert top.between(place).tolist() == [1.0]  # so that `high`, which exceeds T_k, is active
+    assert top.between(Fraction(0)).item() == high.item()

@@ -8,8 +8,8 @@ import torch
 from probes import random_labels, some_concepts
 
 from dissection.chance import Cells
-from dissection.concepts import NO_LABEL, Concept, Labels
-from dissection.overlap import Overlap, PackedLabels, by_category, iou
+from dissection.concepts import NO_LABEL, Concept, Labels, by_category
+from dissection.overlap import Overlap, PackedLabels, iou
 from dissection.witnesses import Witness, witnesses
 
 SIZE = 8  # no larger than the cells are many: what they say is exact

@@ -7,6 +7,14 @@
 |---|---|
 | `broden:DIR` | Broden 1: pixels, parts, whole images in up to six categories |
 | `coco:DIR` | COCO panoptic: things and stuff |
+| `ade20k:DIR` | ADE20K: SceneParse150, or the full set with parts |
+| `voc:DIR` | PASCAL VOC: twenty classes |
+| `voc-context:DIR` | PASCAL-Context: things and stuff on VOC's photographs |
+| `voc-part:DIR` | PASCAL-Part: objects and their parts on VOC's photographs |
+| `cityscapes:DIR` | Cityscapes, and street scenes in its layout |
+| `labelme:DIR` | outlines drawn with LabelMe, XML or JSON |
+| `dtd:DIR` | Describable Textures: whole-image labels |
+| `hf:PATH` | a data set of Hugging Face with a column of masks |
 | `folder:DIR` | your images and masks, with `labels.csv` |
 | `labels:FILE.csv` | images with whole-image labels |
 | `images:DIR` | photographs without labels |
@@ -23,14 +31,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dissection.concepts import ConceptDataset
+from dissection.readers.ade20k import open_ade20k
 from dissection.readers.broden import Broden, broden_name, concept_from_broden
+from dissection.readers.cityscapes import Cityscapes
 from dissection.readers.coco import open_coco
 from dissection.readers.colors import WithColors
+from dissection.readers.dtd import DescribableTextures
 from dissection.readers.errors import ConceptSetError, MissingFileError, hint
 from dissection.readers.folder import MaskFolder
+from dissection.readers.hugging_face import open_hugging_face
 from dissection.readers.image_labels import ImageLabels
+from dissection.readers.labelme import LabelMe
 from dissection.readers.photographs import Photographs
 from dissection.readers.union import Union
+from dissection.readers.voc import Voc
+from dissection.readers.voc_context import VocContext
+from dissection.readers.voc_part import VocPart
 
 __all__ = [
     "READERS",
@@ -50,6 +66,14 @@ Spec = str | os.PathLike[str] | ConceptDataset
 READERS: Mapping[str, Callable[[str], ConceptDataset]] = {
     "broden": Broden,
     "coco": open_coco,
+    "ade20k": open_ade20k,
+    "voc": Voc,
+    "voc-context": VocContext,
+    "voc-part": VocPart,
+    "cityscapes": Cityscapes,
+    "labelme": LabelMe,
+    "dtd": DescribableTextures,
+    "hf": open_hugging_face,
     "folder": MaskFolder,
     "labels": ImageLabels,
     "images": Photographs,
@@ -137,11 +161,21 @@ def _guess(path: Path) -> str | None:
         return None
     marks = {
         "category.csv": f"broden:{path}",
+        "objectInfo150.txt": f"ade20k:{path}",
+        "images/ADE": f"ade20k:{path}",
+        "SegmentationClass": f"voc:{path}",
+        "59_labels.txt": f"voc-context:{path}",
+        "Annotations_Part": f"voc-part:{path}",
         "categories.json": f"coco:{path}",
         "annotations": f"coco:{path}",
+        "leftImg8bit": f"cityscapes:{path}",
+        "labels/labels_joint_anno.txt": f"dtd:{path}",
+        "dataset_dict.json": f"hf:{path}",
+        "state.json": f"hf:{path}",
         "masks": f"folder:{path}",
         "index.csv": f"folder:{path}",
         "labels.csv": f"labels:{path / 'labels.csv'}",
+        "Annotations": f"labelme:{path}",
     }
     return next((spec for mark, spec in marks.items() if (path / mark).exists()), f"images:{path}")
 

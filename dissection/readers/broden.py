@@ -7,6 +7,8 @@
 | `label.csv` | number, name, category | a label; the category cell reads `object(120);part(3)` |
 | `c_CATEGORY.csv` | code, number | the category's labels in the order of their codes |
 
+`label.csv` may have a column `syns`, a label's other names, `;`-separated; `merged` makes use of them.
+
 Paths are relative to `images/`. A category cell of `index.csv` is empty (nobody looked: the image does not
 carry the category) or holds `;`-separated items: a whole number is a label of the whole image, anything else
 a PNG whose label is red + 256 · green. Number 0 is no label. A label may occur in several categories; the
@@ -32,6 +34,7 @@ from dissection.concepts import Concept, Labels
 from dissection.readers.errors import ConceptSetError
 from dissection.readers.files import FileSet, locate, set_folder
 from dissection.readers.masks import NumberTable, nearest, three_channels
+from dissection.readers.merged import SYNONYM, Rule
 from dissection.readers.tables import Row, items, read_table
 
 _NUMBER = re.compile(r"[0-9]{1,9}")  # a whole-image label; anything else in a category's cell is a PNG
@@ -86,6 +89,7 @@ class Broden(FileSet):
             category: {label: place[concept] for label, concept in labels.items()}
             for category, labels in listed.items()
         }
+        self._synonyms = tuple(_synonyms(root, listed))
         self._numbers = {category: NumberTable(known) for category, known in numbers.items()}
         rows = read_table(root / "index.csv", ("image", "sh", "sw", *categories))
         images = locate(root, ((f"{row.where}: image", _under_images(row.text("image"))) for row in rows))
@@ -99,6 +103,11 @@ class Broden(FileSet):
             tables=[table for table in tables if (root / table).is_file()],
             masks=list(masks),
         )
+
+    @property
+    def merge_rules(self) -> tuple[Rule, ...]:
+        """Other names of its labels (`merged.own_table`); most are no concepts of this set, but may be another's."""
+        return self._synonyms
 
     def labels(self, index: int, size: int) -> Labels:
         """The labels of an image: a layer per PNG, in the order of the categories.
@@ -178,6 +187,18 @@ def _coded(root: Path, category: str, names: dict[int, str]) -> list[int]:
             raise ConceptSetError(f"{row.where}: label number {number} is not in label.csv")
         numbers.append(number)
     return numbers
+
+
+def _synonyms(root: Path, listed: Mapping[str, Mapping[int, Concept]]) -> list[Rule]:
+    rules = []
+    for row in read_table(root / "label.csv", ("number", "name", "category")):
+        number = row.integer("number")
+        for category, labels in listed.items():
+            for item in items(row.cells.get("syns", "")) if number in labels else ():
+                other, concept = concept_from_broden(item, category), labels[number]
+                if other != concept:
+                    rules.append(Rule(other.name, category, concept.name, SYNONYM))
+    return rules
 
 
 def _entries(root: Path, rows: Sequence[Row], numbers: Mapping[str, Mapping[int, int]]) -> list[_Entry]:

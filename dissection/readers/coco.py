@@ -8,6 +8,8 @@ Two layouts, looked for in this order:
 2. masks: `semantic_segmentation/masks/` or `masks/` with one-channel PNGs whose values are category ids, at
    the same relative paths as the images below `images/`, and `categories.json` with id and name.
 
+A category's `supercategory`, if there, is a broader concept for `merged`.
+
 Where both exist the first is read, since it is the source of the second. 0 is unlabelled. Images without
 annotation are not members. A split whose PNGs are not unpacked is left out, and `notes` says so.
 """
@@ -28,6 +30,7 @@ from dissection.readers import masks
 from dissection.readers.errors import ConceptSetError, MissingFileError
 from dissection.readers.files import FileSet, locate, set_folder
 from dissection.readers.folder import paired
+from dissection.readers.merged import HYPERNYM, Rule
 
 CATEGORY = "object"
 _MASK_FOLDERS = ("semantic_segmentation/masks", "masks")
@@ -75,12 +78,19 @@ class CocoMasks(FileSet):
     """
 
     def __init__(self, root: Path, folder: str) -> None:
-        names = _categories(_load(root / "categories.json"), "categories.json")
+        records = _load(root / "categories.json")
+        names = _categories(records, "categories.json")
+        self._broader = tuple(_broader(records))
         concepts, numbers = _numbered([names])
         self._numbers = masks.NumberTable(numbers[0])
         pairs = paired(root, "images", folder, only_labelled=True)
         images, drawn = [image for image, _ in pairs], [mask for _, mask in pairs]
         super().__init__(root, images, concepts, tables=["categories.json"], masks=drawn)
+
+    @property
+    def merge_rules(self) -> tuple[Rule, ...]:
+        """The supercategories (`merged.own_table`)."""
+        return self._broader
 
     def labels(self, index: int, size: int) -> Labels:
         """The labels of an image, one layer.
@@ -128,6 +138,7 @@ class CocoPanoptic(FileSet):
         for (table, data), known in zip(loaded.items(), numbers, strict=True):
             _collect(root, table, data, known, found)
         self._segments = found.segments
+        self._broader = tuple(rule for data in loaded.values() for rule in _broader(data["categories"]))
         super().__init__(
             root,
             locate(root, found.images),
@@ -136,6 +147,11 @@ class CocoPanoptic(FileSet):
             masks=locate(root, found.pngs),
             notes=tuple(notes),
         )
+
+    @property
+    def merge_rules(self) -> tuple[Rule, ...]:
+        """The supercategories (`merged.own_table`)."""
+        return self._broader
 
     def labels(self, index: int, size: int) -> Labels:
         """The labels of an image, one layer.
@@ -221,6 +237,16 @@ def _categories(records: Any, where: str) -> dict[int, str]:
             raise ConceptSetError(f"{where}: category id {number} is there twice or has no name")
         names[number] = name
     return names
+
+
+def _broader(records: Any) -> list[Rule]:
+    """The supercategory of each of the categories, which were looked at before."""
+    rules = []
+    for record in records:
+        name, into = str(record["name"]).strip(), record.get("supercategory")
+        if isinstance(into, str) and into.strip() not in ("", name):
+            rules.append(Rule(name, CATEGORY, into.strip(), HYPERNYM))
+    return rules
 
 
 def _numbered(tables: Iterable[Mapping[int, str]]) -> tuple[list[Concept], list[dict[int, int]]]:

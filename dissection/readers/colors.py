@@ -17,6 +17,7 @@ from PIL import Image
 
 from dissection.concepts import Concept, ConceptDataset, Labels
 from dissection.images import squash
+from dissection.readers.merged import Rule
 from dissection.scratch import PerThread
 
 CATEGORY = "color"
@@ -73,6 +74,11 @@ class WithColors:
     def notes(self) -> tuple[str, ...]:
         """What of the folders below is not used."""
         return tuple(getattr(self.base, "notes", ()))
+
+    @property
+    def merge_rules(self) -> tuple[Rule, ...]:
+        """As in the set below."""
+        return tuple(getattr(self.base, "merge_rules", ()))
 
     def __len__(self) -> int:
         """The number of images."""

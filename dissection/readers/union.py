@@ -17,6 +17,7 @@ from PIL import Image
 
 from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
 from dissection.readers.errors import ConceptSetError
+from dissection.readers.merged import Rule
 
 
 class Union:
@@ -54,6 +55,11 @@ class Union:
     def notes(self) -> tuple[str, ...]:
         """What of the sets' folders is not used."""
         return tuple(note for part in self.sets for note in getattr(part, "notes", ()))
+
+    @property
+    def merge_rules(self) -> tuple[Rule, ...]:
+        """What the sets say of their own concepts (`merged.own_table`)."""
+        return tuple(dict.fromkeys(rule for part in self.sets for rule in getattr(part, "merge_rules", ())))
 
     def __len__(self) -> int:
         """The number of images of all sets."""

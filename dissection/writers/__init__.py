@@ -10,6 +10,15 @@ Each layout stands at the top of its module. Both write a new folder, whole or n
 
 from dissection.writers.broden import write_broden
 from dissection.writers.coco import PanopticImage, write_coco_panoptic
-from dissection.writers.folder import Written, check_new
+from dissection.writers.folder import Group, Written, check_new
+from dissection.writers.synonyms import synonyms_of
 
-__all__ = ["PanopticImage", "Written", "check_new", "write_broden", "write_coco_panoptic"]
+__all__ = [
+    "Group",
+    "PanopticImage",
+    "Written",
+    "check_new",
+    "synonyms_of",
+    "write_broden",
+    "write_coco_panoptic",
+]

@@ -10,7 +10,7 @@ What the columns mean stands at the top of `dissection.writers.broden`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from dissection.artifact import write_csv
 from dissection.concepts import NO_LABEL, Concept, Labels
 from dissection.readers.broden import broden_name
 from dissection.readers.errors import ConceptSetError
-from dissection.writers.folder import check_text
+from dissection.writers.folder import Group, check_text
 
 COLUMNS = ("image", "split", "ih", "iw", "sh", "sw")  # of index.csv, before those of the categories
 _LARGEST = 2**16 - 1  # red + 256 · green
@@ -32,6 +32,7 @@ class Tables:
 
     Args:
         concepts: of the set, in the order of their numbers in it.
+        synonyms: other names of concepts; those of concepts that the set lacks are not used.
 
     Attributes:
         categories: for each category an int32 `[C + 1]`, from a concept's number to its label number. It is 0 for
@@ -41,12 +42,21 @@ class Tables:
         ConceptSetError: a concept twice, a name that the layout cannot hold, or more than 65535 names.
     """
 
-    def __init__(self, concepts: Sequence[Concept]) -> None:
+    def __init__(
+        self, concepts: Sequence[Concept], synonyms: Mapping[Concept, Sequence[str]] | None = None
+    ) -> None:
         self.concepts = tuple(concepts)
+        self._synonyms = {concept: (synonyms or {}).get(concept, ()) for concept in self.concepts}
         for concept, times in Counter(self.concepts).items():
             check_text(f"concept of category {concept.category!r},", concept.name)
             if times > 1:
                 raise ConceptSetError(f"concept {concept} is in the set {times} times; give it one number")
+            for other in self._synonyms[concept]:
+                check_text(f"synonym of {concept}", other)
+                if ";" in other:
+                    raise ConceptSetError(
+                        f"synonym {other!r} of {concept}: has a semicolon; write two synonyms"
+                    )
         names: dict[str, int] = {}
         self._numbers = [names.setdefault(broden_name(c), len(names) + 1) for c in self.concepts]
         if len(names) > _LARGEST:
@@ -58,6 +68,7 @@ class Tables:
             self._open(concept.category)
         self._frequency = np.zeros(len(self.concepts), np.int64)
         self._coverage = np.zeros(len(self.concepts))
+        self._carried: Counter[str] = Counter()
 
     def _open(self, category: str) -> None:
         """Makes a category known."""
@@ -110,10 +121,21 @@ class Tables:
             )
         for category in sorted(labels.categories):
             self._open(category)
+        self._carried.update(labels.categories)
         for number in seen:
             everywhere = number in labels.whole
             self._frequency[number] += 1
             self._coverage[number] += 1 if everywhere else (labels.layers == number).any(axis=0).mean()
+
+    def groups(self) -> tuple[Group, ...]:
+        """What was counted of each category."""
+        seen = Counter(
+            concept.category
+            for concept, times in zip(self.concepts, self._frequency.tolist(), strict=True)
+            if times
+        )
+        known = Counter(concept.category for concept in self.concepts)
+        return tuple(Group(name, known[name], seen[name], self._carried[name]) for name in self.categories)
 
     def write(self, folder: Path) -> None:
         """Writes all tables but `index.csv`."""
@@ -123,7 +145,7 @@ class Tables:
         for count in counts:
             by_number.setdefault(count.number, []).append(count)
             by_category[count.concept.category].append(count)
-        write_csv(folder / "label.csv", [_label_row(group) for group in by_number.values()])
+        write_csv(folder / "label.csv", [_label_row(group, self._synonyms) for group in by_number.values()])
         write_csv(
             folder / "category.csv", [_category_row(name, group) for name, group in by_category.items()]
         )
@@ -144,16 +166,18 @@ class _Count:
     coverage: float
 
 
-def _label_row(group: Sequence[_Count]) -> dict[str, object]:
+def _label_row(group: Sequence[_Count], synonyms: Mapping[Concept, Sequence[str]]) -> dict[str, object]:
     """A row of `label.csv`, from the counts of one name in all its categories."""
     frequent = sorted(group, key=lambda count: -count.frequency)
+    others = dict.fromkeys(other for count in group for other in synonyms[count.concept])
+    others.pop(broden_name(group[0].concept), None)
     return {
         "number": group[0].number,
         "name": broden_name(group[0].concept),
         "category": ";".join(f"{count.concept.category}({count.frequency})" for count in frequent),
         "frequency": sum(count.frequency for count in group),
         "coverage": _decimal(sum(count.coverage for count in group)),
-        "syns": "",
+        "syns": ";".join(others),
     }
 
 

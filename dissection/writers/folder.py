@@ -30,13 +30,37 @@ _SLUG = 60  # characters of an image's id that its file's name keeps
 
 
 @dataclass(frozen=True)
+class Group:
+    """What was written of one category.
+
+    Attributes:
+        category: its name.
+        concepts: how many the set has.
+        seen: how many of them at least one image shows.
+        images: how many images carry the category.
+    """
+
+    category: str
+    concepts: int
+    seen: int
+    images: int
+
+
+@dataclass(frozen=True)
 class Written:
-    """What was written: the folder, and how many images, concepts and categories of concepts are in it."""
+    """What was written: the folder, and how many images, concepts and categories of concepts are in it.
+
+    Attributes:
+        val: how many of the images are in split "val", where a layout has splits.
+        groups: the categories one by one, where they were counted.
+    """
 
     folder: Path
     images: int
     concepts: int
     categories: int
+    val: int = 0
+    groups: tuple[Group, ...] = ()
 
 
 def check_new(folder: str | os.PathLike[str]) -> None:

@@ -107,7 +107,9 @@ class _Shares:
             self.work.dataset.concepts,
             self.work.label_size,
             threshold,
+            rules=self.work.rules,
             chance=self.work.chance,
+            compositions=self.work.compositions,
         )
         total = empty()
         groups = [kept[at : at + _COUNTED] for at in range(0, len(kept), _COUNTED)]
@@ -155,7 +157,8 @@ def _count(
     work: Work = held(box, cpus, device)
     concepts, size = work.dataset.concepts, work.label_size
     batches = (batch for share in kept for batch in share)
-    counted = count_all(best, batches, concepts, size, threshold, device=device, chance=work.chance)
-    total = Count(best, concepts, size, threshold, chance=work.chance)
+    asked: dict[str, Any] = {"rules": work.rules, "chance": work.chance, "compositions": work.compositions}
+    counted = count_all(best, batches, concepts, size, threshold, device=device, **asked)
+    total = Count(best, concepts, size, threshold, **asked)
     total.merge(counted)
     return total

@@ -60,3 +60,55 @@ def concepts_export(specs: tuple[str, ...], layout: str, out: Path, size: int | 
         f"--concepts {layout}:{out} opens them"
     )
     click.echo(out)
+
+
+@concepts.command("build")
+@click.argument("specs", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the set.")
+@click.option(
+    "--size", default=112, type=click.IntRange(min=1), help="Side in pixels of the label maps of all images."
+)
+@click.option(
+    "--image-size",
+    default=224,
+    type=click.IntRange(min=1),
+    help="Side in pixels of all images: squashed whole, not cropped, so that labels stay aligned.",
+)
+@click.option("--keep-images", is_flag=True, help="Keep each image's own size instead of --image-size.")
+@click.option(
+    "--val",
+    "val_share",
+    default=0.3,
+    type=click.FloatRange(0, 1),
+    help="Share of images in split 'val', by the SHA-256 of their pixels: the same on every machine.",
+)
+@click.option(
+    "--colors/--no-colors", default=True, help="Label each pixel with one of eleven colour names too."
+)
+def concepts_build(
+    specs: tuple[str, ...],
+    out: Path,
+    size: int,
+    image_size: int,
+    keep_images: bool,
+    val_share: float,
+    colors: bool,
+) -> None:
+    """Join concept sets into one folder like Broden, to dissect networks with.
+
+    All images and all labels get one size, as in broden1_224, every image gets colours, and the images are split
+    into train and val. Synonyms that the sets name are kept. `concepts export --as broden` writes the same layout
+    but hands a set on as it is: images at their own size, no colours unless named, all of them train.
+    """
+    from neuro_explain.concept_export import build_concepts, build_lines
+
+    written = build_concepts(
+        specs,
+        out,
+        size=size,
+        image_size=None if keep_images else image_size,
+        val_share=val_share,
+        colors=colors,
+    )
+    echo_lines(build_lines(written))
+    click.echo(out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dissection.presets import PRESETS
 from neuro_explain.commands.options import cluster_of, cluster_options, model_options, open_tower, print_json
 from neuro_explain.config import config_option
 
@@ -29,9 +30,19 @@ if TYPE_CHECKING:
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for the names and their page."
 )
 @click.option("--overwrite", is_flag=True, help="Replace an artifact that is there.")
-@click.option("--quantile", default=0.005, help="Share of positions in which a unit may be active.")
-@click.option("--min-iou", default=0.05, help="IoU that a name needs.")
-@click.option("--max-q", default=0.05, help="False discovery rate that a name may have; 1 admits all.")
+@click.option(
+    "--preset",
+    type=click.Choice(tuple(PRESETS)),
+    default="ours",
+    help="Whose rules hold; what is not given below is as they have it.",
+)
+@click.option(
+    "--quantile", type=float, help="Share of positions in which a unit may be active; ours is 0.005."
+)
+@click.option("--min-iou", type=float, help="IoU that a name needs; ours is 0.05.")
+@click.option(
+    "--max-q", type=float, help="False discovery rate that a name may have; ours is 0.05, 1 admits all."
+)
 @click.option(
     "--permutations",
     default=100,
@@ -39,7 +50,19 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, help="Of these exchanges.")
 @click.option(
-    "--label-size", default=112, help="Side in pixels of the square on which masks and labels meet."
+    "--label-size",
+    type=int,
+    help="Side in pixels of the square on which masks and labels meet; ours is 112.",
+)
+@click.option(
+    "--compositions",
+    default=0,
+    help="Name units also by formulas of up to so many labels (and, or, and not); 3 is usual.",
+)
+@click.option(
+    "--merge",
+    metavar="own|FILE",
+    help="Merge synonyms and add broader concepts: by the sets' own table, or a CSV (name, category, into, kind).",
 )
 @click.option("--exemplars", default=4, help="Example crops per unit.")
 @click.option("--batch-size", default=32, help="Images per forward pass.")
@@ -55,12 +78,15 @@ def dissect(
     specs: tuple[str, ...],
     out: Path,
     overwrite: bool,
-    quantile: float,
-    min_iou: float,
-    max_q: float,
+    preset: str,
+    quantile: float | None,
+    min_iou: float | None,
+    max_q: float | None,
     permutations: int,
     seed: int,
-    label_size: int,
+    label_size: int | None,
+    compositions: int,
+    merge: str | None,
     exemplars: int,
     batch_size: int,
     workers: int,
@@ -70,6 +96,7 @@ def dissect(
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
     from dissection.artifact import check_writable
+    from dissection.readers.merged import merged
     from neuro_explain.names import dissect as dissect_model
     from neuro_explain.names import dissect_layers, open_concepts
 
@@ -79,15 +106,19 @@ def dissect(
     if layers is None:
         check_writable(out, kind="dissection", overwrite=overwrite)
     opened = open_concepts(list(specs))
+    if merge is not None:
+        opened = merged(opened, merge)
     loaded = open_tower(**model)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {
+        "preset": preset,
         "quantile": quantile,
         "label_size": label_size,
         "min_iou": min_iou,
         "max_q": max_q,
         "permutations": permutations,
         "seed": seed,
+        "compositions": compositions,
         "exemplars": exemplars,
         "batch_size": batch_size,
         "workers": workers,

@@ -1,0 +1,272 @@
+"""How often is a name chance, and how many true ones are found? Over worlds where both are known.
+
+    python -m benchmarks.significance [--worlds 20] [--images 50 100 200] [--permutations 100]
+
+The scenes of `diorama.planted` are drawn in key colours; planted units are its detectors, each of one kind. The other
+units know nothing of the scene: "blue" ones (its noise units, each cell by itself), "smooth" ones (blobs anywhere),
+"corner" ones (blobs always near one place), and "few" ones (two large blobs in all, on two images).
+
+A name is false if the unit is no detector, or if it is named after another kind. Printed are, over the worlds, the
+power (share of detectors that are named after their kind), the mean share of false names among all names with its
+standard error, the share of worlds with any false name, and the share of each kind of noise units that got a name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dissection.chance import PERMUTATIONS, Cells, significance
+from dissection.concepts import by_category
+from dissection.names import MAX_Q, MIN_IOU
+from dissection.overlap import PackedLabels, iou
+from dissection.tally import Survey, count_all
+from neuro_explain.diorama.planted import KeyedDiorama, planted_network
+
+SIDE = 8
+"""Cells along a side of every unit's map."""
+NOISE = ("blue", "smooth", "corner", "few")
+DETECTORS, BLUE = 60, 40
+"""Units of the network: detectors of kinds drawn at random, and noise."""
+LEAST, MOST = 0.001, 0.02
+"""Kinds that cover less of all pixels fill no cell of a map; more than q of it, no mask of a detector covers."""
+
+
+class Scenes:
+    """Scenes in key colours, and what detectors of all kinds that they show put out.
+
+    Args:
+        seed, images: which, and how many.
+        size: S.
+    """
+
+    def __init__(self, seed: int, images: int, *, size: int = 56) -> None:
+        self.seed, self.images, self.size = seed, images, size
+        world = KeyedDiorama(seed, images)
+        self.concepts = world.concepts
+        categories, category_of = by_category(self.concepts)
+        self.labels = [
+            PackedLabels.pack(world.labels(i, size), size, categories, category_of) for i in range(images)
+        ]
+        pictures = torch.stack([torch.from_numpy(np.array(world.image(i))) for i in range(images)])
+        area = np.zeros(len(self.concepts))
+        for one in self.labels:
+            area[one.present] += one.incidence(size)[:, :-1].sum(dim=0).numpy()
+        share = area / (images * size**2)
+        kinds = np.flatnonzero((share >= LEAST) & (share <= MOST))
+        self.kinds = np.random.default_rng(seed).permutation(kinds)[:DETECTORS]
+        words = [self.concepts[kind].name for kind in self.kinds]
+        net = planted_network(words, BLUE, np.zeros((1, len(words) + BLUE), np.float32), seed=seed)
+        with torch.no_grad():
+            maps = torch.cat([self._units(net, some) for some in pictures.split(2)])
+        self._detectors, self._blue = maps[:, : len(words)], maps[:, len(words) :]
+
+    @staticmethod
+    def _units(net: torch.nn.Sequential, pictures: Tensor) -> Tensor:
+        maps = pictures.permute(0, 3, 1, 2) / 255
+        for name, module in net.named_children():
+            maps = module(maps)
+            if name == "units":
+                return maps
+        raise ValueError("expected a network with a layer 'units'")
+
+    def units(self, planted: int, noise: Mapping[str, int], *, shuffled: bool = False) -> Units:
+        """Units, counted on all scenes.
+
+        Args:
+            planted: how many detectors, of kinds drawn at random.
+            noise: how many noise units of each kind.
+            shuffled: give each image the labels of another one: then detectors are noise too.
+        """
+        half = self.images // 2 if shuffled else 0
+        labels = self.labels[half:] + self.labels[:half]
+        rng = np.random.default_rng([self.seed, planted])
+        kinds = self.kinds[:planted]
+        maps = [self._detectors[:, :planted]]
+        for name, count in noise.items():
+            maps.append(
+                self._blue[:, :count] if name == "blue" else noise_maps(rng, name, self.images, count)
+            )
+        given = torch.cat(maps, dim=1)
+        survey = Survey(given.shape[1], (SIDE, SIDE), self.images, exemplars=0)
+        kept = survey.add(range(self.images), given, labels)
+        counted = count_all(survey.best, [kept], self.concepts, self.size, survey.threshold(), chance=True)
+        found = counted.overlap
+        ious = iou(
+            found.intersection.numpy(),
+            found.activation_area.numpy(),
+            found.concept_area.numpy(),
+            found.category_of.numpy(),
+        )
+        assert counted.cells is not None
+        truth = np.full(given.shape[1], -1)
+        if not shuffled:
+            truth[: len(kinds)] = kinds
+        families = ["planted"] * len(kinds) + [name for name, count in noise.items() for _ in range(count)]
+        return Units(counted.cells, ious, truth, np.array(families))
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Units whose truth is known, counted.
+
+    Attributes:
+        cells: their masks and the labels.
+        iou: float64 `[U, C]`.
+        truth: int64 `[U]`, the concept of each; -1 where there is none.
+        family: `[U]`, "planted" or a kind of noise.
+    """
+
+    cells: Cells
+    iou: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    family: NDArray[np.str_]
+
+
+def noise_maps(rng: np.random.Generator, name: str, images: int, count: int) -> Tensor:
+    """Maps `[N, count, 8, 8]` of units that know nothing of the scene."""
+    across = np.arange(SIDE)
+
+    def blob(centre: NDArray[np.float64], width: NDArray[np.float64]) -> NDArray[np.float64]:
+        """1 at the centre `[…, 2]`, falling off over the width `[…]`."""
+        away = [(across - centre[..., axis, None]) ** 2 for axis in (0, 1)]
+        bell: NDArray[np.float64] = np.exp(
+            -(away[0][..., :, None] + away[1][..., None, :]) / (2 * width[..., None, None] ** 2)
+        )
+        return bell
+
+    strength = rng.gamma(1, 1, (images, count, 1, 1))
+    if name == "smooth":
+        centre = rng.uniform(0, SIDE - 1, (images, count, 2))
+    elif name == "corner":
+        centre = rng.uniform(0, SIDE - 1, (1, count, 2)) + rng.normal(0, 0.7, (images, count, 2))
+    elif name == "few":
+        centre = rng.uniform(0, SIDE - 1, (images, count, 2))
+        chosen = rng.random((images, count)).argsort(axis=0) < 2
+        strength = np.where(chosen, 100, 0.01)[..., None, None] * rng.uniform(0.9, 1, (images, count, 1, 1))
+    else:
+        raise ValueError(f"noise {name!r}: expected one of {', '.join(NOISE)}")
+    width = rng.uniform(0.7, 2, (images, count))
+    return torch.from_numpy(blob(centre, width) * strength).float()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule named in one world.
+
+    Attributes:
+        names: how many.
+        chance: names of units that detect nothing.
+        other: detectors that are named after another kind.
+        power: share of the detectors that are named after their kind; NaN without detectors.
+        noise: for each kind of noise, the share of its units that are named.
+    """
+
+    names: int
+    chance: int
+    other: int
+    power: float
+    noise: dict[str, float]
+
+    @classmethod
+    def of(cls, units: Units, named: NDArray[np.bool_]) -> Outcome:
+        """Judges the names of the units in `named` by their best label."""
+        right = units.iou.argmax(axis=1) == units.truth
+        planted = units.truth >= 0
+        return cls(
+            names=int(named.sum()),
+            chance=int((named & ~planted).sum()),
+            other=int((named & planted & ~right).sum()),
+            power=float((named & right)[planted].mean()) if planted.any() else float("nan"),
+            noise={
+                str(name): float(named[units.family == name].mean())
+                for name in dict.fromkeys(units.family)
+                if (units.truth[units.family == name] < 0).all()
+            },
+        )
+
+    @property
+    def false(self) -> float:
+        """The share of false names among the names, of units that detect nothing and after other kinds."""
+        return (self.chance + self.other) / max(1, self.names)
+
+
+def outcomes(
+    units: Units, *, permutations: int = PERMUTATIONS, seed: int = 0, max_q: float = MAX_Q
+) -> dict[str, Outcome]:
+    """What each rule names."""
+    q = significance(units.cells, units.iou, permutations=permutations, seed=seed).q
+    best = units.iou.max(axis=1)
+    rules = {
+        "IoU and q": (best >= MIN_IOU) & (q <= max_q),
+        "q alone": q <= max_q,
+        "IoU alone": best >= MIN_IOU,
+    }
+    return {name: Outcome.of(units, named) for name, named in rules.items()}
+
+
+def line(about: str, worlds: Sequence[Outcome]) -> str:
+    """A row of the table."""
+    false = np.array([one.false for one in worlds])
+    error = false.std(ddof=1) / np.sqrt(len(false))
+    power, names, other = (
+        float(np.mean([getattr(one, name) for one in worlds])) for name in ("power", "names", "other")
+    )
+    noise = "  ".join(
+        f"{name} {100 * np.mean([one.noise[name] for one in worlds]):.2f}" for name in worlds[0].noise
+    )
+    any_chance = 100 * np.mean([one.chance > 0 for one in worlds])
+    return (
+        f"{about:<40} {100 * power:5.1f} {100 * false.mean():7.2f} ± {100 * error:4.2f} {names:6.1f} {other:6.2f} "
+        f"{any_chance:5.0f}   {noise}"
+    )
+
+
+SHUFFLED = "detectors, labels of other images"
+MIXTURES: dict[str, tuple[int, dict[str, int]]] = {
+    "all planted": (DETECTORS, {}),
+    "half planted, noise of all kinds": (DETECTORS, dict.fromkeys(NOISE, 15)),
+    "one in ten planted, noise of all kinds": (12, dict.fromkeys(NOISE, 27)),
+    "none planted, noise of all kinds": (0, dict.fromkeys(NOISE, 30)),
+    **{f"half planted, {name} noise": (40, {name: 40}) for name in NOISE},
+    **{f"none planted, {name} noise": (0, {name: 40}) for name in NOISE},
+    SHUFFLED: (DETECTORS, {}),
+}
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument("--images", type=int, nargs="+", default=[50, 100, 200])
+    parser.add_argument("--permutations", type=int, default=PERMUTATIONS)
+    options = parser.parse_args()
+    for images in options.images:
+        start = time.perf_counter()
+        rows: dict[tuple[str, str], list[Outcome]] = {}
+        for seed in range(options.worlds):
+            scenes = Scenes(seed, images)
+            for about, (planted, noise) in MIXTURES.items():
+                units = scenes.units(planted, noise, shuffled=about == SHUFFLED)
+                for rule, one in outcomes(units, permutations=options.permutations, seed=seed).items():
+                    rows.setdefault((rule, about), []).append(one)
+        print(f"\n{images} images, {options.worlds} worlds ({time.perf_counter() - start:.0f} s)")
+        header = f"{'':<42} power   false names %  names  other  any %  noise units named, %"
+        for rule in ("IoU and q", "q alone", "IoU alone"):
+            print(f"{rule}:\n{header}")
+            for (which, about), worlds in rows.items():
+                if which == rule:
+                    print("  " + line(about, worlds))
+
+
+if __name__ == "__main__":
+    main()

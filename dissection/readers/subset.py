@@ -1,0 +1,108 @@
+"""Some images of a concept set, as a set; and a set cut into two halves.
+
+    some = Subset(dataset, [0, 3, 4])
+    first, second = halves(dataset)
+
+The concepts and their numbers stay those of the whole set, whether the part shows them or not, so what is said of one
+part can be held against what is said of another.
+
+The halves are the same on every machine and in every run: images are sorted by the folder that stands in their id,
+within a folder by the SHA-256 of the id, and dealt out in turn. So either half has half of each folder: of each of
+several joined sets, and of each texture or scene where these lie in folders of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from PIL import Image
+
+from dissection.concepts import Concept, ConceptDataset, Labels
+from dissection.readers.errors import ConceptSetError
+
+
+class Subset:
+    """Some images of a set; a `ConceptDataset` itself.
+
+    Args:
+        base: the whole set.
+        numbers: of its images, in the order that they are to have.
+
+    Raises:
+        ConceptSetError: no number, a number without an image, or one that stands there twice.
+    """
+
+    def __init__(self, base: ConceptDataset, numbers: Sequence[int]) -> None:
+        self.base = base
+        self.numbers = tuple(int(number) for number in numbers)
+        if not self.numbers:
+            raise ConceptSetError("numbers: expected those of the images that the part is to have, got none")
+        if not 0 <= min(self.numbers) <= max(self.numbers) < len(base):
+            raise ConceptSetError(
+                f"numbers: expected 0 to {len(base) - 1}, those of the set's images, got {min(self.numbers)} to "
+                f"{max(self.numbers)}"
+            )
+        if len(set(self.numbers)) < len(self.numbers):
+            twice = next(n for n in self.numbers if self.numbers.count(n) > 1)
+            raise ConceptSetError(f"numbers: {twice} stands there twice; its image would count twice")
+
+    @property
+    def name(self) -> str:
+        """What it is a part of, for people."""
+        whole = getattr(self.base, "name", type(self.base).__name__)
+        return f"{len(self)} of the {len(self.base)} images of {whole}"
+
+    @property
+    def concepts(self) -> Sequence[Concept]:
+        """All concepts of the whole set."""
+        return self.base.concepts
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the whole set's fingerprint and the numbers, in order."""
+        parts = f"subset {self.base.fingerprint} {' '.join(map(str, self.numbers))}"
+        return f"sha256:{hashlib.sha256(parts.encode()).hexdigest()}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the whole set's folders is not used."""
+        return tuple(getattr(self.base, "notes", ()))
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.numbers)
+
+    def image_id(self, index: int) -> str:
+        """As in the whole set."""
+        return self.base.image_id(self._whole(index))
+
+    def image(self, index: int) -> Image.Image:
+        """As in the whole set."""
+        return self.base.image(self._whole(index))
+
+    def labels(self, index: int, size: int) -> Labels:
+        """As in the whole set."""
+        return self.base.labels(self._whole(index), size)
+
+    def _whole(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(f"index: expected 0 to {len(self) - 1}, got {index}")
+        return self.numbers[index]
+
+
+def halves(dataset: ConceptDataset) -> tuple[Subset, Subset]:
+    """Two halves of a set, dealt out as the module says; the first has the odd image.
+
+    Raises:
+        ConceptSetError: fewer than two images.
+    """
+    if len(dataset) < 2:
+        raise ConceptSetError(f"expected a set of at least 2 images to cut into halves, got {len(dataset)}")
+
+    def place(index: int) -> tuple[str, str]:
+        known = dataset.image_id(index)
+        return known.rpartition("/")[0], hashlib.sha256(known.encode()).hexdigest()
+
+    order = sorted(range(len(dataset)), key=place)
+    return Subset(dataset, sorted(order[::2])), Subset(dataset, sorted(order[1::2]))

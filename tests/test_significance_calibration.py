@@ -1,0 +1,99 @@
+"""Over twenty worlds whose units are known: detectors are named, and what is named is hardly ever chance."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
+import neuro_explain as nx
+from benchmarks.significance import NOISE, Outcome, Scenes, outcomes
+from dissection.summary import chance_lines, summary_of
+
+# one worker, so that the worlds are made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("significance calibration")]
+
+WORLDS, IMAGES = 20, 60
+UNITS = {
+    "half": (40, dict.fromkeys(NOISE, 10)),
+    "one in ten": (6, dict.fromkeys(NOISE, 14)),
+    "none": (0, dict.fromkeys(NOISE, 15)),
+    "shuffled": (40, {}),
+}
+CHANCE = ("none", "shuffled")  # nothing can be found in these
+RULES = ("IoU and q", "q alone")
+
+
+@pytest.fixture(scope="module")
+def worlds() -> dict[tuple[str, str], list[Outcome]]:
+    """What each rule names in each world."""
+    found: dict[tuple[str, str], list[Outcome]] = {}
+    for seed in range(WORLDS):
+        scenes = Scenes(seed, IMAGES)
+        for about, (planted, noise) in UNITS.items():
+            units = scenes.units(planted, noise, shuffled=about == "shuffled")
+            assert len(units.truth) == planted + sum(noise.values())
+            for rule, one in outcomes(units, seed=seed).items():
+                found.setdefault((rule, about), []).append(one)
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("about", "power"), [("half", 0.9), ("one in ten", 0.8)])
+def test_detectors_are_named_and_false_names_are_few(
+    worlds: dict[tuple[str, str], list[Outcome]], rule: str, about: str, power: float
+) -> None:
+    ours = worlds[rule, about]
+    false = np.array([one.false for one in ours])
+    assert len(false) == WORLDS
+    assert false.mean() <= 0.05 + 3 * false.std(ddof=1) / np.sqrt(WORLDS)
+    assert np.mean([one.power for one in ours]) >= power
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("about", CHANCE)
+def test_where_nothing_can_be_found_hardly_a_world_has_a_name(
+    worlds: dict[tuple[str, str], list[Outcome]], rule: str, about: str
+) -> None:
+    with_names = sum(one.names > 0 for one in worlds[rule, about])
+    assert with_names <= WORLDS * (0.05 + 3 * np.sqrt(0.05 * 0.95 / WORLDS))
+
+
+@pytest.mark.parametrize("about", CHANCE)
+def test_iou_alone_names_noise(worlds: dict[tuple[str, str], list[Outcome]], about: str) -> None:
+    """So the worlds are no easy ones."""
+    named = [
+        np.mean([share for name, share in one.noise.items() if name != "blue"])
+        for one in worlds["IoU alone", about]
+    ]
+    assert np.mean(named) > 0.4
+
+
+def dissected(model: str, weights: str | None, *concepts: str) -> nx.Dissection:
+    return nx.dissect(
+        nx.load_model(model, weights=weights), nx.open_concepts(concepts), exemplars=0, progress=False
+    )
+
+
+def test_a_network_that_was_never_trained_is_nearly_all_unnamed() -> None:
+    """Of 128 units each: 2 have a name in the random network, 126 in the trained one."""
+    random = dissected("diorama-scenes", "random", "diorama:7:200")
+    trained = dissected("diorama-scenes", None, "diorama:7:200")
+    assert len(random) == len(trained) == 128
+    assert random.named <= 0.05 * 128 and trained.named >= 0.8 * 128
+    (line,) = chance_lines(random)
+    told = summary_of(random)["chance"]
+    # a single unit that stands out above all values of the pool: 128 ÷ (1 + 128 × 100) if all are active
+    assert told["smallest_q"] == pytest.approx(0.01, abs=1e-4) and "it can be 0.01 at least" in line
+    assert 0 < told["coarse_error"] < 0.01
+
+
+@pytest.mark.data
+def test_no_unit_of_a_random_network_is_named_after_photographs(data_dir: Path) -> None:
+    """SqueezeNet, 512 units, 200 photographs: 0 have a name."""
+    random = dissected("squeezenet-places365", "random", f"coco:{data_dir / 'coco_panoptic256'}")
+    assert len(random) == 512 and random.images == 200
+    assert random.named <= 0.01 * 512
