@@ -25,6 +25,7 @@ from neuro_explain.commands.names import names_command
 from neuro_explain.commands.profile import profile
 from neuro_explain.commands.report import report
 from neuro_explain.commands.speak import ask, caption
+from neuro_explain.commands.words import name_words
 
 # In the order in which one uses them; --help lists them so.
 COMMANDS: tuple[click.Command, ...] = (
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     models,
     concepts,
     dissect,
+    name_words,
     names_command,
     explain,
     caption,

@@ -34,7 +34,7 @@ def name_lines(names: Sequence[UnitName]) -> Iterator[str]:
     for name in names:
         line = str(name)
         if name.concept is None and name.best is not None:
-            line += f" (closest: {name.best}, IoU {name.iou:.3f})"
+            line += f" (closest: {name.best}, {name.strength})"
         elif name.margin is not None:
             line += f", {name.margin:.3f} before {name.runner_up}"
         yield f"{line} [{name.note}]" if name.note else line

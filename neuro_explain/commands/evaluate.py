@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from neuro_explain.commands.options import echo_lines, print_json
+from neuro_explain.commands.options import echo_lines, open_tower, print_json
 from neuro_explain.config import config_option
 
 
@@ -77,6 +77,83 @@ def evaluate_language(
 
     report = language_report(
         load_captioner(captioner), [load_answerer(name) for name in answerers], seed=seed, scenes=scenes
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        echo_lines(report.lines())
+
+
+@evaluate.command("names")
+@click.option(
+    "--model", required=True, help="A name from `models list`, timm:NAME, or package.module:callable."
+)
+@click.option("--weights", help="A weights file, a torchvision weights name, or 'random'.")
+@click.option("--layer", help="Dotted name of the layer whose units are named; automatic if not given.")
+@click.option("--preprocess", help="Named preprocessing, where the model's own does not fit the weights.")
+@click.option("--device", default="cpu", help="Where the network runs: cpu, cuda, cuda:1, mps.")
+@click.option(
+    "--concepts", "specs", multiple=True, help="Concept set to cut into halves; repeat it to join several."
+)
+@click.option(
+    "--classes",
+    "class_specs",
+    multiple=True,
+    help="Concept set whose labels are the network's classes, such as labels:FILE.csv; may be repeated.",
+)
+@click.option("--quantile", default=0.005, help="Share of positions in which a unit may be active.")
+@click.option(
+    "--class-quantile",
+    type=float,
+    help="The same for the units of the class scores; 1 / (number of classes tested) if not given.",
+)
+@click.option(
+    "--label-size", default=112, help="Side in pixels of the square on which masks and labels meet."
+)
+@click.option("--min-iou", default=0.05, help="IoU that a name needs.")
+@click.option("--max-q", default=0.05, help="False discovery rate that a name may have; 1 admits all.")
+@click.option("--batch-size", default=32, help="Images per forward pass.")
+@click.option("--workers", default=2, help="Threads that read images.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@config_option
+def evaluate_names(
+    model: str,
+    weights: str | None,
+    layer: str | None,
+    preprocess: str | None,
+    device: str,
+    specs: tuple[str, ...],
+    class_specs: tuple[str, ...],
+    quantile: float,
+    class_quantile: float | None,
+    label_size: int,
+    min_iou: float,
+    max_q: float,
+    batch_size: int,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Can names be trusted? Class scores named as their class, names that tell held-out activations, stable names."""
+    from neuro_explain.evaluate.names import names_report
+    from neuro_explain.names import open_concepts
+
+    if not specs and not class_specs:
+        raise click.UsageError(
+            "give --concepts to try the names of units, or --classes to try those of class scores"
+        )
+    concepts = open_concepts(list(specs)) if specs else None
+    class_set = open_concepts(list(class_specs)) if class_specs else None
+    report = names_report(
+        open_tower(model=model, weights=weights, layer=layer, preprocess=preprocess, device=device),
+        concepts,
+        class_set=class_set,
+        class_quantile=class_quantile,
+        quantile=quantile,
+        label_size=label_size,
+        min_iou=min_iou,
+        max_q=max_q,
+        batch_size=batch_size,
+        workers=workers,
     )
     if as_json:
         print_json(report.to_dict())
