@@ -26,7 +26,7 @@ class UnitEvidence:
     """What one unit said about one target on one image.
 
     Attributes:
-        name: the unit's name, its IoU and runner-up.
+        name: the unit's name, its IoU with interval, its runner-up, and what chance says of it.
         rank: place in its direction, from 1.
         alpha: eq. 1.
         activation: mean of its map.
@@ -60,6 +60,16 @@ class UnitEvidence:
     def iou(self) -> float | None:
         """IoU of its best label."""
         return self.name.iou
+
+    @property
+    def margin(self) -> float | None:
+        """IoU of its best label minus that of the runner-up."""
+        return self.name.margin
+
+    @property
+    def q(self) -> float | None:
+        """False discovery rate of its best label; None if the names were not tested against chance."""
+        return self.name.q
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,12 +24,15 @@ from PIL import Image
 from dissection.artifact import ArtifactError, describe_run, new_artifact, read_artifact, write_json
 from dissection.concepts import Concept
 from dissection.names import UnitName
-from dissection.result import exemplar_name
+from dissection.result import UnitPictures, evidence_name, exemplar_name
 from neuro_explain.ablation import AblationCheck, Spread
 from neuro_explain.evidence import RankBy, TargetEvidence, UnitEvidence
 
 KIND = "explanation"
 PHOTOGRAPH_SIDE = 640
+
+Witness = tuple[int, int, str, str, int, int]
+_WITNESS = ("unit", "rank", "kind", "image", "active", "labelled")
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class NamesUsed:
-    """Where the names came from; `verified` if they were made with this model's weights, as far as known."""
+    """Where the names came from; `verified` if they were made with this model's weights, as far as known.
+
+    `max_q` is the false discovery rate that a name may have; None if they were not tested against chance.
+    """
 
     source: str
     concept_sets: tuple[str, ...]
@@ -106,6 +112,7 @@ class NamesUsed:
     units: int
     named: int
     verified: bool
+    max_q: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,8 @@ class Explanation:
         notes: what a reader must know.
         exemplars: pictures of the first target's units, by unit.
         asked: the caption or the question and answer, where the network is no classifier.
+        evidence: pictures that speak for and against the names of the first target's units, by unit.
+        witnesses: (unit, rank, kind, image, active, labelled) of their crops, as `Dissection` has them.
     """
 
     image_name: str
@@ -152,6 +161,8 @@ class Explanation:
     notes: tuple[str, ...]
     exemplars: Mapping[int, bytes]
     asked: Asked | None = None
+    evidence: Mapping[int, bytes] = field(default_factory=dict)
+    witnesses: tuple[Witness, ...] = ()
 
     def _units(self) -> dict[int, UnitEvidence]:
         """The units shown anywhere, by number, in ascending order."""
@@ -175,6 +186,7 @@ class Explanation:
             "text": self.text,
             "notes": list(self.notes),
             "asked": None if self.asked is None else _asked_to_dict(self.asked),
+            "evidence": [dict(zip(_WITNESS, one, strict=True)) for one in self.witnesses],
         }
 
     def save(
@@ -221,6 +233,10 @@ class Explanation:
             (draft / "exemplars").mkdir()
             for unit, picture in self.exemplars.items():
                 (draft / exemplar_name(unit)).write_bytes(picture)
+            if self.evidence:
+                (draft / "evidence").mkdir()
+            for unit, picture in self.evidence.items():
+                (draft / evidence_name(unit)).write_bytes(picture)
         return Path(folder)
 
 
@@ -264,6 +280,11 @@ def _unit_to_dict(one: UnitEvidence, rows: Mapping[int, int]) -> dict[str, Any]:
         "runner_up_iou": name.runner_up_iou,
         "threshold": name.threshold,
         "note": name.note,
+        "p": name.p,
+        "q": name.q,
+        "iou_low": name.low,
+        "iou_high": name.high,
+        "score": name.score,
         "alpha": one.alpha,
         "activation": one.activation,
         "contribution": one.contribution,
@@ -299,9 +320,6 @@ def load_explanation(folder: str | os.PathLike[str]) -> Explanation:
             arrays = {name: file[name] for name in file.files}
         with Image.open(path / "image.webp") as image:
             photograph = image.convert("RGB")
-        pictures = {
-            int(f.stem.removeprefix("unit-")): f.read_bytes() for f in sorted(path.glob("exemplars/*.webp"))
-        }
         image_data, model, names, check = data["image"], data["model"], data["names"], data["check"]
         return Explanation(
             image_name=image_data["name"],
@@ -324,8 +342,10 @@ def load_explanation(folder: str | os.PathLike[str]) -> Explanation:
             check=None if check is None else _check_from_dict(check),
             text=data["text"],
             notes=tuple(data["notes"]),
-            exemplars=pictures,
+            exemplars=dict(UnitPictures(path / "exemplars")),
             asked=None if data.get("asked") is None else _asked_from_dict(data["asked"]),
+            evidence=dict(UnitPictures(path / "evidence")),
+            witnesses=tuple(tuple(one[key] for key in _WITNESS) for one in data.get("evidence", ())),
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ArtifactError(f"{path} cannot be read as an explanation ({error}); make it again") from error
@@ -357,6 +377,12 @@ def _unit_from_dict(data: Mapping[str, Any], unit_map: Any) -> UnitEvidence:
         runner_up_iou=data["runner_up_iou"],
         threshold=data["threshold"],
         note=data["note"],
+        # An older folder has none of these.
+        p=data.get("p"),
+        q=data.get("q"),
+        low=data.get("iou_low"),
+        high=data.get("iou_high"),
+        score=data.get("score"),
     )
     keys = ("rank", "alpha", "activation", "contribution", "silent", "above_threshold")
     return UnitEvidence(name=name, **{key: data[key] for key in keys}, activation_map=unit_map[data["map"]])

@@ -214,6 +214,10 @@ class Inquiry:
         photograph = image.copy()
         photograph.thumbnail((PHOTOGRAPH_SIDE, PHOTOGRAPH_SIDE), Image.Resampling.LANCZOS)
         shown = {one.index for one in (*first.top, *first.bottom)}
+        tested = any(name.q is not None for name in names)
+        # Names from elsewhere than a dissection have no pictures that speak for and against them.
+        seen = getattr(names, "witnesses", ())
+        witnesses = tuple(one for one in seen if one[0] in shown and one[0] in names.evidence)
         return Explanation(
             image_name=photo.name,
             image_size=image.size,
@@ -239,6 +243,7 @@ class Inquiry:
                 len(names),
                 names.named,
                 self.verified,
+                getattr(names, "max_q", None) if tested else None,
             ),
             rank_by=self.rank_by,
             top=self.top,
@@ -252,6 +257,8 @@ class Inquiry:
             notes=(*self._notes(first), *notes),
             exemplars={unit: names.exemplars[unit] for unit in sorted(shown) if unit in names.exemplars},
             asked=asked,
+            evidence={unit: names.evidence[unit] for unit in sorted({one[0] for one in witnesses})},
+            witnesses=witnesses,
         )
 
     def _notes(self, first: TargetEvidence) -> list[str]:

@@ -15,6 +15,7 @@ from reports.contract import Row
 from reports.headings import wording
 from reports.place import address
 from reports.read import Artifact
+from reports.trust import sure
 
 CONCEPTS = 12  # rows that the table of concepts shows at first
 UNITS = 6  # numbers of units that one of its rows shows
@@ -131,6 +132,7 @@ def _chips(target: Row, side: str, rank_by: str) -> list[Row]:
             "name": name,
             "count": len(units[name]),
             "silent": all(unit["silent"] for unit in units[name]),
+            "sure": "; ".join(f"unit {unit['unit']}: {sure(unit)}" for unit in units[name]),
         }
         for name in order
     ]

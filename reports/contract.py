@@ -36,6 +36,7 @@ SUMMARY = _keys(
     "units images images_left_out positions map_size quantile label_size min_iou named distinct categories "
     "layer_reason concept_sets"
 )
+CHANCE = _keys("max_q permutations seed smallest_q coarse_error named_by_iou_alone named_by_q_alone")
 CATEGORY = _keys("category units distinct detectors unique_detectors concepts pixels images")
 COLLECTION = _keys("title intro members dissection")
 MEMBER = _keys("folder label note")
@@ -73,6 +74,7 @@ UNIT = _keys(
     "unit rank concept category iou margin best_concept runner_up alpha activation contribution silent "
     "above_threshold map"
 )
+CROP = _keys("unit rank kind image active labelled")
 CHECK = _keys(
     "units silent score score_without probability probability_without draws drawn_units firing random_score "
     "random_probability text"
@@ -120,11 +122,29 @@ COLUMNS: dict[str, dict[str, Callable[[str], Any]]] = {
         "ceiling": _real, "reachable": _boolean, "units": int,
     },
     "exemplars": {"unit": int, "rank": int, "image": str, "peak": _real},
+    "evidence": {"unit": int, "rank": int, "kind": str, "image": str, "active": int, "labelled": int},
+    "labels": {
+        "unit": int, "rank": int, "concept": str, "category": str, "iou": _real, "best_of_category": _boolean,
+    },
+    "compositions": {"unit": int, "formula": str, "iou": _real, "length": int, "single_iou": _real},
 }  # fmt: skip
+LATER: Mapping[str, Mapping[str, Callable[[str], Any]]] = {  # columns that an older folder has not
+    "units": dict.fromkeys(_keys("precision recall f1 p q iou_low iou_high"), _real),
+}
+KINDS = ("for", "against")
+"""Of crops that show how a unit came to its label: it fires on the label; it fires where the label is not."""
 
 
-def typed_rows(data: bytes, where: str, columns: Mapping[str, Callable[[str], Any]]) -> list[Row]:
-    """The rows of a CSV file as typed dictionaries; columns that we do not know are left out."""
+def typed_rows(
+    data: bytes,
+    where: str,
+    columns: Mapping[str, Callable[[str], Any]],
+    later: Mapping[str, Callable[[str], Any]] | None = None,
+) -> list[Row]:
+    """The rows of a CSV file as typed dictionaries; columns that we do not know are left out.
+
+    Those of `later` may be missing: then they are None in every row.
+    """
     try:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
         missing = [name for name in columns if name not in (reader.fieldnames or ())]
@@ -133,10 +153,13 @@ def typed_rows(data: bytes, where: str, columns: Mapping[str, Callable[[str], An
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ReportError(f"{where} is not readable as CSV ({error})") from error
+    known = reader.fieldnames or ()
+    absent = dict.fromkeys(name for name in later or {} if name not in known)
+    columns = {**columns, **{name: convert for name, convert in (later or {}).items() if name in known}}
     typed: list[Row] = []
     for line, row in enumerate(rows, start=2):
         try:
-            typed.append({name: convert(row[name] or "") for name, convert in columns.items()})
+            typed.append({name: convert(row[name] or "") for name, convert in columns.items()} | absent)
         except (ValueError, KeyError) as error:
             raise ReportError(f"{where}, row {line}: unexpected value ({error})") from error
     return typed
@@ -153,6 +176,45 @@ def check_summary(summary: Row, tables: Mapping[str, list[Row]], root: Path) -> 
             f"{root / 'units.csv'}: expected a row for each of {summary['units']} units in order, "
             f"got {len(numbers)}"
         )
+    if summary.get("chance") is not None:
+        need(summary["chance"], CHANCE, f"{root / 'summary.json'}: chance")
+    for name in ("evidence", "labels", "compositions"):
+        for row in tables.get(name, ()):
+            if not 0 <= row["unit"] < summary["units"]:
+                raise ReportError(f"{root / name}.csv: unit {row['unit']} of {summary['units']}; {SEE}")
+
+
+def check_evidence(rows: list[Row], pictures: Mapping[int, tuple[int, int]], where: str) -> None:
+    """Crops that show how units came to their labels: in order, for before against, and as many as are drawn.
+
+    Args:
+        rows: of `evidence.csv`.
+        pictures: width and height of each unit's picture.
+        where: what the message calls the rows.
+    """
+    crops: dict[int, list[Row]] = {}
+    for i, row in enumerate(rows):
+        need(row, CROP, f"{where}, row {i + 1}")
+        crops.setdefault(row["unit"], []).append(row)
+    for unit, found in crops.items():
+        kinds = [row["kind"] for row in found]
+        ordered = kinds == sorted(kinds, key=lambda kind: KINDS.index(kind) if kind in KINDS else -1)
+        if not (set(kinds) <= set(KINDS) and ordered):
+            raise ReportError(
+                f"{where}: unit {unit}: expected crops 'for' and then crops 'against', got {', '.join(kinds)}; {SEE}"
+            )
+        for rank, row in enumerate(found):
+            if row["rank"] != rank or not 0 <= row["labelled"] <= row["active"]:
+                raise ReportError(
+                    f"{where}: unit {unit}: expected the rank {rank} and no more labelled than active pixels, got "
+                    f"rank {row['rank']} with {row['labelled']} of {row['active']}; {SEE}"
+                )
+    for unit, (width, height) in pictures.items():
+        drawn = len(crops.get(unit, ()))
+        if width != drawn * height:
+            raise ReportError(
+                f"{where}: unit {unit}: {drawn} crops do not fit its picture of {width} × {height} pixels; {SEE}"
+            )
 
 
 def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], where: str) -> None:
@@ -193,6 +255,7 @@ def check_explanation(facts: Row, arrays: Mapping[str, NDArray[np.float32]], whe
         need(facts["check"], CHECK, f"{where}: check")
     if asked is not None:
         _check_asked(asked, targets, f"{where}: asked")
+    need_type(facts.get("evidence", []), list, f"{where}: evidence")
 
 
 def _check_asked(asked: Row, targets: list[Row], where: str) -> None:

@@ -212,6 +212,17 @@ def share_bar(share: float, kind: str = "plus") -> Markup:
     ).format(kind, f"{100 * min(1.0, max(0.0, share)):.4g}")
 
 
+def iou_bar(iou: float, low: float | None, high: float | None, kind: str = "plus") -> Markup:
+    """A bar from the left on a track as `share_bar`, with a line from `low` to `high` where they are known."""
+    reach = Markup("")
+    if low is not None and high is not None:
+        start, end = (100 * min(1.0, max(0.0, value)) for value in (low, high))
+        reach = Markup('<rect class="reach" x="{}" y="3" width="{}" height="2"/>').format(
+            f"{start:.4g}", f"{end - start:.4g}"
+        )
+    return share_bar(iou, kind).replace(Markup("</svg>"), reach + Markup("</svg>"))
+
+
 def interval_bar(value: float, low: float, high: float, start: float, end: float) -> Markup:
     """A dot at `value` with a line from `low` to `high`, on an axis from `start` to `end`."""
     span = (end - start) or 1.0

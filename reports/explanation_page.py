@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reports import draw, words
+from reports import draw, trust, why, words
 from reports.asked import asked_view
 from reports.contract import Row
 from reports.headings import wording
@@ -65,8 +65,31 @@ def explanation_view(artifact: Artifact, colours: str) -> Row:
         "honesty": _honesty(facts),
         "notes": facts["notes"],
         "cell": _cell(image, model),
+        "asked_q": names.get("max_q"),
+        "limits": _limits(facts),
+        "largest_margin": _largest_margin(facts),
         "named_units": f"{names['named']:,} of {names['units']:,} units named",
     }
+
+
+def _limits(facts: Row) -> list[Row]:
+    """The false discovery rates that a reader can choose; none if no name was tested against chance."""
+    return trust.limits(facts["names"].get("max_q")) if _tested(facts) else []
+
+
+def _tested(facts: Row) -> bool:
+    return any(unit.get("q") is not None for unit in _units(facts))
+
+
+def _largest_margin(facts: Row) -> str | None:
+    """The end of the slider of margins; None where no name on the page has one."""
+    margins = [unit["margin"] for unit in _units(facts) if unit["concept"] is not None]
+    largest = max((margin for margin in margins if margin is not None), default=None)
+    return None if largest is None else f"{largest:.3f}"
+
+
+def _units(facts: Row) -> list[Row]:
+    return [unit for target in facts["targets"] for side in ("for", "against") for unit in target[side]]
 
 
 def explanation_maps(artifact: Artifact) -> Row:
@@ -113,14 +136,10 @@ def _target(number: int, artifact: Artifact, colours: str) -> Row:
 
 
 def _unit(unit: Row, scale: dict[str, float], artifact: Artifact) -> Row:
-    named = unit["concept"] is not None
-    closest = f"closest: {unit['best_concept']}" if unit["best_concept"] else "no concept overlaps"
-    if unit["iou"] is None:
-        sure = "named without an IoU" if named else "no IoU"
-    else:
-        sure = f"IoU {words.overlap(unit['iou'])}"
-        if unit["margin"] is not None and unit["runner_up"]:
-            sure += f", {words.overlap(unit['margin'])} above “{unit['runner_up']}”"
+    named, names = unit["concept"] is not None, artifact.facts["names"]
+    closest = f"(closest: {unit['best_concept']})" if unit["best_concept"] else ""
+    crops = _crops(unit, artifact)
+    because = trust.unnamed_because(unit, names["min_iou"], names.get("max_q"))
     state, fires = _fires(unit)
     cells = artifact.arrays["unit_map"][unit["map"]]
     return {
@@ -129,8 +148,8 @@ def _unit(unit: Row, scale: dict[str, float], artifact: Artifact) -> Row:
         "rank": unit["rank"],
         "named": named,
         "title": unit["concept"] if named else f"unit {unit['unit']}, unnamed",
-        "who": f"unit {unit['unit']} · {unit['category']}" if named else f"({closest})",
-        "sure": sure,
+        "who": f"unit {unit['unit']} · {unit['category']}" if named else f"{closest} {because}".strip(),
+        "sure": trust.sure(unit),
         "alpha": words.signed(unit["alpha"]),
         "activation": words.number(unit["activation"]),
         "contribution": words.signed(unit["contribution"]),
@@ -140,7 +159,16 @@ def _unit(unit: Row, scale: dict[str, float], artifact: Artifact) -> Row:
         "fires": fires,
         "where": _where(cells, artifact.facts["image"]),
         "strip": unit["unit"] in artifact.strips,
+        "why": "why this name" if named else "why no name",
+        "crops": why.crop_rows(crops, unit["unit"], unit["best_concept"]),
+        "nothing_against": why.nothing_against(crops, unit["best_concept"]),
     }
+
+
+def _crops(unit: Row, artifact: Artifact) -> list[Row]:
+    if unit["unit"] not in artifact.evidence:
+        return []
+    return [row for row in artifact.facts["evidence"] if row["unit"] == unit["unit"]]
 
 
 def _fires(unit: Row) -> tuple[str, str]:
@@ -250,6 +278,12 @@ def _cell(image: Row, model: Row) -> str:
     return f"{(right - left) / width:.0f} × {(bottom - top) / height:.0f}"
 
 
+def _chance(names: Row) -> str:
+    if names.get("max_q") is None:
+        return ""
+    return f" and if chance would hardly give as good a label (q up to {words.plain(names['max_q'])})"
+
+
 def _honesty(facts: Row) -> list[str]:
     model, image, names, first = facts["model"], facts["image"], facts["names"], facts["targets"][0]
     height, width = model["map_size"]
@@ -265,8 +299,10 @@ def _honesty(facts: Row) -> list[str]:
         named = f"{names['named']:,} of {words.count(names['units'], 'unit')} are"
         lines.append(
             "A unit is named if the region where it fires most overlaps a concept with an IoU of at "
-            f"least {words.plain(names['min_iou'])}; {named}."
+            f"least {words.plain(names['min_iou'])}{_chance(names)}; {named}."
         )
+    if names["named"] and not _tested(facts):
+        lines.append("The names were not tested against chance (q): some of them may be chance.")
     asked = facts.get("asked")
     if asked is not None and asked["task"] == "caption":
         lines.append(

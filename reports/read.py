@@ -16,7 +16,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NoReturn
 
@@ -24,13 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reports import draw
 from reports.contract import (
     COLUMNS,
+    LATER,
     MANIFEST,
     SCHEMA_VERSION,
     ReportError,
     Row,
     check_collection,
+    check_evidence,
     check_explanation,
     check_profile,
     check_summary,
@@ -63,10 +66,12 @@ class Artifact:
         kind: `"dissection"`, `"explanation"`, `"collection"` or `"profile"`.
         manifest: `manifest.json`.
         facts: `summary.json`, `explanation.json`, `collection.json` or `profile.json`.
-        tables: the rows of each CSV file, by its stem (`units`, `concepts`, `exemplars`).
+        tables: the rows of each CSV file, by its stem (`units`, `concepts`, `exemplars`, `evidence`, `labels`,
+            `compositions`).
         arrays: what the pages use of `arrays.npz`: `signed_map` `[T, h, w]` and `unit_map` `[M, h, w]`.
         photograph: the bytes of `image.webp`, or None.
         strips: the bytes of each unit's exemplar strip.
+        evidence: the bytes of each unit's strip of crops for and against its name.
     """
 
     kind: Kind
@@ -76,6 +81,7 @@ class Artifact:
     arrays: Mapping[str, NDArray[np.float32]]
     photograph: bytes | None
     strips: Mapping[int, bytes]
+    evidence: Mapping[int, bytes] = field(default_factory=dict)
 
 
 def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
@@ -94,7 +100,7 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
         raise ReportError(f"{root}: the manifest of this {kind} does not list {names}; make it again")
     facts = _json(data[_FACTS[kind]], f"{root / _FACTS[kind]}")
     tables = {
-        stem: typed_rows(data[f"{stem}.csv"], str(root / f"{stem}.csv"), columns)
+        stem: typed_rows(data[f"{stem}.csv"], str(root / f"{stem}.csv"), columns, LATER.get(stem))
         for stem, columns in COLUMNS.items()
         if kind == "dissection" and f"{stem}.csv" in data
     }
@@ -111,7 +117,14 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
     for name, content in data.items():
         if name.endswith(".webp"):
             _check_picture(content, root / name)
-    return Artifact(kind, manifest, facts, tables, arrays, data.get("image.webp"), _strips(data))
+    evidence = _strips(data, "evidence")
+    if kind in ("dissection", "explanation"):
+        rows = tables.get("evidence", []) if kind == "dissection" else facts.get("evidence", [])
+        sizes = {unit: draw.image_size(picture) for unit, picture in evidence.items()}
+        where = "evidence.csv" if kind == "dissection" else "explanation.json: evidence"
+        check_evidence(rows, sizes, str(root / where))
+    photograph = data.get("image.webp")
+    return Artifact(kind, manifest, facts, tables, arrays, photograph, _strips(data, "exemplars"), evidence)
 
 
 def _manifest(root: Path) -> Row:
@@ -193,12 +206,12 @@ def _check_picture(data: bytes, path: Path) -> None:
         raise ReportError(f"{path} is not a picture that can be opened; make the artifact again") from error
 
 
-def _strips(data: Mapping[str, bytes]) -> dict[int, bytes]:
-    """Exemplar strips by unit, from names such as `exemplars/unit-00012.webp`."""
+def _strips(data: Mapping[str, bytes], folder: str) -> dict[int, bytes]:
+    """Pictures by unit, from names such as `exemplars/unit-00012.webp`."""
     strips = {}
     for name, content in data.items():
         path = PurePosixPath(name)
         digits = path.stem.removeprefix("unit-")
-        if path.parent.name == "exemplars" and path.suffix == ".webp" and digits.isdecimal():
+        if path.parent.name == folder and path.suffix == ".webp" and digits.isdecimal():
             strips[int(digits)] = content
     return strips

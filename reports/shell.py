@@ -148,7 +148,7 @@ def _made_with(artifact: Artifact) -> list[tuple[str, Any]]:
 def _naming(names: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Concept sets", ", ".join(names["concept_sets"]) or "none"),
-        ("Quantile q", words.plain(names["quantile"])),
+        ("Share of positions that are active", words.plain(names["quantile"])),
         ("Smallest IoU of a name", words.plain(names["min_iou"])),
     ]
 

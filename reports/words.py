@@ -57,6 +57,15 @@ def overlap(iou: float) -> str:
     return f"{iou:.3f}".replace("-", MINUS)
 
 
+def chance(q: float | None) -> str:
+    """A false discovery rate: "q 0.003", "q < 0.001", "q not tested"."""
+    if q is None:
+        return "q not tested"
+    if q < 0.001:
+        return "q < 0.001"
+    return f"q {q:.{3 if q < 0.0995 else 2}f}"
+
+
 def logarithm(value: float) -> str:
     """The logarithm of a probability: always two decimals, so that a column of them can be compared."""
     return f"{value:.2f}".replace("-0.00", "0.00").replace("-", MINUS)

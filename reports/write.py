@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,9 +32,11 @@ from reports.shell import island, put, render
 Colors = Literal["perceptual", "paper"]
 
 BYTES_OF_EXPLANATION = 250_000  # with up to ten exemplar strips; more strips may take as much again for each
+BYTES_OF_EVIDENCE = 40_000  # beside them, for the crops behind "why this name" of ten units
 TARGETS = 8  # as many targets as that holds
 BYTES_OF_TARGET = 11_500  # a caption has a target for each word: 20 words make 400 kB
 BYTES_OF_STRIPS = 8_000_000  # of a dissection page: 2,048 strips of 4 kB
+BYTES_OF_CROPS = 4_000_000  # of a dissection page: half as much for the crops behind "why this name"
 _SMALLER: tuple[tuple[int, int | None], ...] = ((75, None), (60, None), (45, None), (35, 72), (25, 64))
 
 
@@ -92,8 +95,16 @@ def _explanation(artifact: Artifact, colors: Colors, place: Place) -> bytes:
     columns = [column for target in view["targets"] for column in target["columns"]]
     shown = {unit["unit"] for column in columns for unit in column["units"]}
     strips = {unit: data for unit, data in sorted(artifact.strips.items()) if unit in shown}
+    first = {
+        unit["unit"] for column in view["targets"][0]["columns"] for unit in column["units"] if unit["crops"]
+    }
+    evidence = {unit: data for unit, data in sorted(artifact.evidence.items()) if unit in first}
     limit = BYTES_OF_EXPLANATION * max(10, len(strips)) // 10
     limit += BYTES_OF_TARGET * max(0, len(view["targets"]) - TARGETS)
+    # In base64 three bytes are four. These crops stand small, two in a card's half.
+    smaller_crops = _fitting(evidence, BYTES_OF_EVIDENCE * 3 // 4 * max(10, len(evidence)) // 10)
+    crops = _pictures(evidence, smaller_crops)
+    limit += sum(len(picture["uri"]) for picture in crops.values())
     view["twin"] = island(
         {
             "explanation": _with_columns(artifact.facts),
@@ -108,7 +119,8 @@ def _explanation(artifact: Artifact, colors: Colors, place: Place) -> bytes:
     for smaller in (None, *_SMALLER):
         pictures = {
             "photograph": _picture(photograph, (smaller[0], None) if smaller else None),
-            "strips": {unit: _picture(data, smaller) for unit, data in strips.items()},
+            "strips": _pictures(strips, smaller),
+            "evidence": crops,
         }
         page = render("explanation.html", artifact, {**view, **pictures}, place)
         if len(page) <= limit:
@@ -119,21 +131,38 @@ def _explanation(artifact: Artifact, colors: Colors, place: Place) -> bytes:
 def _dissection(artifact: Artifact, _: Colors, place: Place) -> bytes:
     """The page of a dissection; strips that together are too large for one page are encoded again."""
     view = dissection_view(artifact)
-    whole = sum(map(len, artifact.strips.values()))
-    smaller = None
-    if whole > BYTES_OF_STRIPS:
-        # The first step that fits, judged by a sample: every strip is encoded only once more.
-        sample = dict(sorted(artifact.strips.items())[:: max(1, len(artifact.strips) // 16)])
-        bare = sum(map(len, sample.values()))
-        for smaller in _SMALLER:
-            made = sum(len(draw.shrink(data, *smaller)) for data in sample.values())
-            if whole * made / bare <= BYTES_OF_STRIPS:
-                break
-    strips = {unit: _picture(data, smaller) for unit, data in sorted(artifact.strips.items())}
+    strips, evidence = _fitting(artifact.strips, BYTES_OF_STRIPS), _fitting(artifact.evidence, BYTES_OF_CROPS)
+    smaller = [name for name, step in (("exemplars/", strips), ("evidence/", evidence)) if step is not None]
     twin = {"manifest": artifact.manifest, "summary": artifact.facts}
-    twin |= {name: _columns(rows) for name, rows in artifact.tables.items() if name != "exemplars"}
-    view |= {"strips": strips, "smaller": smaller is not None, "twin": island(twin)}
+    twin |= {name: _columns(artifact.tables[name]) for name in ("units", "concepts")}
+    view |= {
+        "strips": _pictures(artifact.strips, strips),
+        "evidence": _pictures(artifact.evidence, evidence),
+        "smaller": smaller,
+        "twin": island(twin),
+    }
     return render("dissection.html", artifact, view, place)
+
+
+def _fitting(pictures: Mapping[int, bytes], limit: int) -> tuple[int, int | None] | None:
+    """How to encode pictures again so that they fit a number of bytes together; None if they do as they are.
+
+    The first step that fits, judged by a sample: every picture is encoded only once more.
+    """
+    whole = sum(map(len, pictures.values()))
+    if whole <= limit:
+        return None
+    sample = [data for _, data in sorted(pictures.items())][:: max(1, len(pictures) // 16)]
+    bare = sum(map(len, sample))
+    for smaller in _SMALLER:
+        made = sum(len(draw.shrink(data, *smaller)) for data in sample)
+        if whole * made / bare <= limit:
+            break
+    return smaller
+
+
+def _pictures(pictures: Mapping[int, bytes], smaller: tuple[int, int | None] | None) -> dict[int, Row]:
+    return {unit: _picture(data, smaller) for unit, data in sorted(pictures.items())}
 
 
 def _profile(artifact: Artifact, _: Colors, place: Place) -> bytes:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -98,16 +99,42 @@ def bump(shape: tuple[int, int], x: float, y: float, width: float = 0.2) -> np.n
     return np.where(hill < 0.08, 0, hill).astype(np.float32)
 
 
-def _unit(number: int, rank: int, alpha: float, cells: np.ndarray, row: int, named: bool) -> dict[str, Any]:
+Q = (0.0004, 0.003, 0.021, 0.048)  # of named units, in turn
+
+
+def _tested(iou: float, q: float) -> dict[str, Any]:
+    """What a test against chance says of a label."""
+    return {"p": q / 3, "q": q, "iou_low": round(0.8 * iou, 4), "iou_high": round(1.25 * iou, 4)}
+
+
+def crops_of(unit: int) -> list[dict[str, Any]]:
+    """What the crops show that speak for and against a unit's label: of every fourth unit none against it."""
+    kinds = ["for"] * 2 + ["against"] * 2
+    if unit % 4 > 1:
+        kinds = ["for"] * 3 + ["against"] * (3 - unit % 4)
+    return [
+        {
+            "unit": unit, "rank": rank, "kind": kind, "image": f"images/{unit:03d}-{kind}-{rank}.jpg",
+            "active": 400 - 50 * rank, "labelled": (100 + 60 * rank) * (kind == "for"),
+        }
+        for rank, kind in enumerate(kinds)
+    ]  # fmt: skip
+
+
+def _unit(
+    number: int, rank: int, alpha: float, cells: np.ndarray, row: int, *, named: bool, tested: bool
+) -> dict[str, Any]:
     concept, category = CONCEPTS[number % len(CONCEPTS)]
     silent = not cells.any()
+    iou = 0.05 + 0.017 * (number % 13) if named else 0.021
     return {
+        **(_tested(iou, Q[number % 4] if named else 0.4) if tested else {}),
         "unit": number,
         "rank": rank,
         "concept": concept if named else None,
         "category": category if named else None,
-        "iou": 0.05 + 0.017 * (number % 13) if named else 0.021,
-        "margin": 0.012,
+        "iou": iou,
+        "margin": 0.012 + 0.004 * (number % 3),
         "best_concept": concept,
         "best_category": category,
         "runner_up": "dog",
@@ -130,8 +157,12 @@ def explanation(
     width: int = 451,
     height: int = 300,
     classes: Sequence[str] = CLASSES,
+    tested: bool = False,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The facts and arrays of an explanation with five classes, a contrast and the counterfactual."""
+    """The facts and arrays of an explanation with five classes, a contrast and the counterfactual.
+
+    Those of an older version know nothing of chance: such are they unless `tested`.
+    """
     rng = np.random.default_rng(1)
     predictions = [
         {
@@ -156,7 +187,8 @@ def explanation(
                 cells = cells * (0.5 if below else 1.9)
                 maps.append(cells)
                 alpha = sign * (0.021 / rank + 0.0003 * t)
-                sides[side].append(_unit(number, rank, alpha, cells, len(maps) - 1, named=rank != 2))
+                unit = _unit(number, rank, alpha, cells, len(maps) - 1, named=rank != 2, tested=tested)
+                sides[side].append(unit)
         x = 0.15 + 0.11 * t
         signed.append(bump(shape, x, 0.3) - 0.7 * bump(shape, 0.95 - x, 0.85))
         targets.append(
@@ -193,6 +225,10 @@ def explanation(
         "text": f"{targets[0]['sentence']} {check_text}",
         "notes": [],
     }  # fmt: skip
+    if tested:
+        facts["names"]["max_q"] = 0.05
+        shown = sorted({u["unit"] for u in targets[0]["for"] + targets[0]["against"]})
+        facts["evidence"] = [row for unit in shown for row in crops_of(unit)]
     arrays = {
         "alpha": np.zeros((len(targets), 320), np.float32),
         "signed_map": np.stack(signed).astype(np.float32),
@@ -240,7 +276,16 @@ def write_explanation(
             files[f"exemplars/unit-{unit:05d}.webp"] = (
                 strip(unit, crops_from) if crops_from else plain_strip(unit)
             )
+    files |= _evidence(facts.get("evidence", []), crops_from)
     return save(folder, "explanation", files, **(manifest or {}))
+
+
+def _evidence(rows: Sequence[dict[str, Any]], source: Sequence[np.ndarray] = ()) -> dict[str, bytes]:
+    """The pictures of crops for and against."""
+    count = Counter(row["unit"] for row in rows)
+    return {
+        f"evidence/unit-{unit:05d}.webp": strip(unit % 16 + 50, source, crops=count[unit]) for unit in count
+    }
 
 
 def table(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -252,17 +297,21 @@ def table(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def dissection_tables(
-    units: int = 24, concepts: Sequence[tuple[str, str]] = CONCEPTS
+    units: int = 24, concepts: Sequence[tuple[str, str]] = CONCEPTS, *, tested: bool = False
 ) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Summary, units, concepts and exemplars. Every fourth unit is unnamed, unit 5 is dead."""
+    """Summary, units, concepts and exemplars. Every fourth unit is unnamed, unit 5 is dead.
+
+    If `tested`, unit 6 and every eighth after it reach the IoU and are unnamed, as chance gives as good a label.
+    """
     rng = np.random.default_rng(2)
     rows, examples = [], []
     for unit in range(units):
         dead = unit == 5
-        named = unit % 4 != 3 and not dead
+        reaches = unit % 4 != 3 and not dead
+        named = reaches and not (tested and unit % 8 == 6)
         which = int(min(len(concepts) - 1, rng.exponential(1.6)))
         best, category = concepts[which]
-        iou = round(float(0.05 + 0.2 * rng.random() ** 2) if named else 0.049 * float(rng.random()), 4)
+        iou = round(float(0.05 + 0.2 * rng.random() ** 2) if reaches else 0.049 * float(rng.random()), 4)
         rows.append(
             {
                 "unit": unit, "concept": best if named else "", "category": category if named else "",
@@ -276,6 +325,10 @@ def dissection_tables(
                 "note": "dead" if dead else "threshold <= 0" if unit == 7 else "",
             }
         )  # fmt: skip
+        if tested:
+            q = Q[unit % 4] if named or unit == 3 else 1.0 if dead else 0.3
+            rows[-1] |= _tested(0.0, q) if dead else _tested(iou, q)
+            rows[-1] |= dict.fromkeys(("precision", "recall", "f1"), "" if dead else 0.13)
         if not dead:
             examples += [
                 {"unit": unit, "rank": r, "image": f"images/{unit:03d}-{r}.jpg", "peak": 3.2 - r}
@@ -310,6 +363,12 @@ def dissection_tables(
         "layer_reason": "the last spatial layer; its output is rectified",
         "concept_sets": ["coco:coco_panoptic256", "labels:textures.csv", "colors"],
     }  # fmt: skip
+    if tested:
+        summary["chance"] = {
+            "max_q": 0.05, "permutations": 100, "seed": 0, "smallest_q": 0.0021, "coarse_error": 0.0031,
+            "named_by_iou_alone": sum((row["iou"] or 0) >= 0.05 for row in rows),
+            "named_by_q_alone": sum(row["q"] <= 0.05 for row in rows),
+        }  # fmt: skip
     return summary, rows, concept_rows, examples
 
 
@@ -320,11 +379,15 @@ def write_dissection(
     concepts: Sequence[tuple[str, str]] = CONCEPTS,
     crops_from: Sequence[np.ndarray] = (),
     with_exemplars: bool = True,
+    tested: bool = False,
     change: Callable[[dict[str, Any], list[dict[str, Any]]], None] | None = None,
     manifest: dict[str, Any] | None = None,
 ) -> Path:
-    """A dissection folder; the strips repeat after 16 units, so that many units cost little."""
-    summary, rows, concept_rows, examples = dissection_tables(units, concepts)
+    """A dissection folder; the strips repeat after 16 units, so that many units cost little.
+
+    If `tested`, it says what chance gives, and what speaks for and against each name.
+    """
+    summary, rows, concept_rows, examples = dissection_tables(units, concepts, tested=tested)
     if change is not None:
         change(summary, rows)
     buffer = io.BytesIO()
@@ -341,7 +404,39 @@ def write_dissection(
         for unit in range(units):
             if unit != 5:
                 files[f"exemplars/unit-{unit:05d}.webp"] = strips[unit % len(strips)]
+    if tested:
+        files |= _reasons(rows, concepts, crops_from)
     return save(folder, "dissection", files, **(manifest or {}))
+
+
+def _reasons(
+    rows: Sequence[dict[str, Any]], concepts: Sequence[tuple[str, str]], source: Sequence[np.ndarray]
+) -> dict[str, bytes]:
+    """The tables of crops, further labels and compositions, and the pictures."""
+    live = [row for row in rows if row["best_concept"]]
+    crops = [crop for row in live for crop in crops_of(row["unit"])]
+    labels, compositions = [], []
+    for row in live:
+        unit, best = row["unit"], (row["best_concept"], row["best_category"])
+        seen = set()
+        for rank, (name, category) in enumerate([best, *(one for one in concepts if one != best)]):
+            first = category not in seen
+            seen.add(category)
+            iou = round(row["iou"] * 0.7**rank, 4)
+            labels.append(
+                {"unit": unit, "rank": rank, "concept": name, "category": category, "iou": iou,
+                 "best_of_category": str(first)}
+            )  # fmt: skip
+        compositions.append(
+            {"unit": unit, "formula": f"({best[0]} OR {concepts[0][0]})", "iou": round(1.1 * row["iou"], 4),
+             "length": 1 + unit % 2, "single_iou": row["iou"]}
+        )  # fmt: skip
+    files = {
+        "evidence.csv": table(crops),
+        "labels.csv": table(labels),
+        "compositions.csv": table(compositions),
+    }
+    return files | _evidence(crops, source)
 
 
 ANSWERS = ("kitchen", "bedroom", "street", "garden", "attic")

@@ -47,6 +47,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "cat": write_report(write_explanation(root / "cat")),
         "fine": write_report(write_explanation(root / "fine", shape=(14, 14), width=300, height=451)),
         "zero": write_report(write_explanation(root / "zero", change=zero, with_strips=False)),
+        "tested cat": write_report(write_explanation(root / "tested cat", tested=True)),
+        "tested units": write_report(write_dissection(root / "tested units", 64, tested=True)),
         "hostile": write_report(hostile_explanation(root / "hostile")),
         "units": write_report(write_dissection(root / "units", 64, concepts=concepts)),
         "hostile units": write_report(hostile_dissection(root / "hostile units")),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_reports_read import change_json
+from toy import photograph, picture, toy_model, toy_names
 
+import neuro_explain as nx
 from dissection.concepts import Concept
 from dissection.names import Names, UnitName
 from neuro_explain.evidence import TargetEvidence, rank_units, weigh
@@ -201,3 +206,103 @@ def test_alpha_and_contribution_differ_where_a_strong_unit_is_silent() -> None:
     assert by_alpha.top[0].index == 1
     assert by_alpha.top[0].silent
     assert by_contribution.top[0].index == 0
+
+
+# What chance says of a name, carried into an explanation.
+
+
+@dataclass(frozen=True)
+class NamesUnderTest(Names):
+    """Names as a dissection makes them: tested against chance, with images that speak for and against some."""
+
+    witnesses: tuple[tuple[int, int, str, str, int, int], ...] = ()
+    max_q: float = 0.05
+
+
+def names_with_witnesses(model: nx.Model) -> NamesUnderTest:
+    names = toy_names(model)
+    units = tuple(
+        replace(name, p=0.01 * name.unit, q=0.02 * name.unit, low=0.1, high=0.4, score=0.5) for name in names
+    )
+    values = {field.name: getattr(names, field.name) for field in fields(Names)}
+    witnesses = tuple(
+        (unit, rank, kind, f"{unit}-{rank}.png", 40 - rank, 10 * (kind == "for"))
+        for unit in (1, 2)
+        for rank, kind in enumerate(("for", "against"))
+    )
+    return NamesUnderTest(
+        **{**values, "units": units, "evidence": {1: picture(), 2: picture()}, "witnesses": witnesses}
+    )
+
+
+def test_evidence_tells_how_sure_a_name_is() -> None:
+    name = UnitName(
+        0, Concept("bed", "object"), 0.2, runner_up=Concept("sofa", "object"), runner_up_iou=0.15, q=0.03
+    )
+    names = replace(named("abcd"), units=(name, *named("abcd").units[1:]))
+    one = evidence(names=names).bottom[1]
+    assert (one.index, one.q, one.margin) == (0, 0.03, pytest.approx(0.05))
+    assert (evidence().top[0].q, evidence().top[0].margin) == (None, None)
+
+
+def test_an_explanation_carries_what_chance_says_of_names(tmp_path: Path) -> None:
+    model = toy_model()
+    names = names_with_witnesses(model)
+    why = nx.explain(model, photograph(), names, top=4, check=False)
+    assert why.names.max_q == 0.05
+    shown = {one.index for one in (*why.targets[0].top, *why.targets[0].bottom)}
+    assert {1, 2} <= shown
+    assert why.witnesses == names.witnesses and why.evidence == names.evidence
+    why.save(tmp_path / "why")
+    assert {path.name for path in (tmp_path / "why/evidence").iterdir()} == {
+        "unit-00001.webp",
+        "unit-00002.webp",
+    }
+    again = nx.load_explanation(tmp_path / "why")
+    assert again.to_dict() == why.to_dict()
+    assert (again.witnesses, again.evidence, again.names) == (why.witnesses, why.evidence, why.names)
+    unit = why.to_dict()["targets"][0]["for"][0]
+    name = names[unit["unit"]]
+    assert [unit[key] for key in ("p", "q", "iou_low", "iou_high", "score")] == [
+        name.p,
+        name.q,
+        0.1,
+        0.4,
+        0.5,
+    ]
+    assert again.targets[0].top[0].name == why.targets[0].top[0].name == name
+    page = nx.write_report(tmp_path / "why").read_text(encoding="utf-8")
+    assert page.count('<image id="crops-') == 2 and "fires without it" in page
+
+
+def test_only_the_pictures_of_shown_units_are_carried() -> None:
+    model = toy_model()
+    names = names_with_witnesses(model)
+    why = nx.explain(model, photograph(), names, top=1, check=False)
+    shown = {one.index for one in (*why.targets[0].top, *why.targets[0].bottom)}
+    assert set(why.evidence) == {one[0] for one in why.witnesses} == shown & {1, 2} != {1, 2}
+
+
+def test_names_without_a_test_carry_nothing(tmp_path: Path) -> None:
+    model = toy_model()
+    why = nx.explain(model, photograph(), toy_names(model), top=2, check=False)
+    assert (why.names.max_q, why.witnesses, dict(why.evidence)) == (None, (), {})
+    why.save(tmp_path / "why")
+    assert not (tmp_path / "why/evidence").exists()
+
+
+def test_an_explanation_of_an_older_version_is_read(tmp_path: Path) -> None:
+    model = toy_model()
+    why = nx.explain(model, photograph(), toy_names(model), top=2, check=False)
+    why.save(tmp_path / "why")
+
+    def forget(facts: dict[str, Any]) -> None:
+        del facts["evidence"], facts["names"]["max_q"]
+        for target in facts["targets"]:
+            for unit in target["for"] + target["against"]:
+                for key in ("p", "q", "iou_low", "iou_high", "score"):
+                    del unit[key]
+
+    change_json(tmp_path / "why", "explanation.json", forget)
+    assert nx.load_explanation(tmp_path / "why").to_dict() == why.to_dict()
+    assert "q not tested" in nx.write_report(tmp_path / "why").read_text(encoding="utf-8")

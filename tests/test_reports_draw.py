@@ -131,6 +131,13 @@ def test_an_interval_lies_on_its_axis() -> None:
     assert flat is not None and flat.get("cx") == "0%"
 
 
+def test_an_iou_with_its_interval() -> None:
+    track, bar, reach = ET.fromstring(str(draw.iou_bar(0.25, 0.125, 0.5))).findall("rect")
+    assert (track.get("width"), bar.get("class"), bar.get("width")) == ("100", "plus", "25")
+    assert (reach.get("class"), reach.get("x"), reach.get("width")) == ("reach", "12.5", "37.5")
+    assert str(draw.iou_bar(0.25, None, None, "quiet")) == str(draw.share_bar(0.25, "quiet"))
+
+
 def test_shrink_keeps_what_is_already_smaller() -> None:
     photograph = webp(scene(200, 120), quality=10)
     assert draw.shrink(photograph, 95) == photograph

@@ -308,18 +308,22 @@ def hostile_explanation(folder: Path) -> Path:
         facts["check"]["text"] = HOSTILE
         for target in facts["targets"]:
             target["sentence"] = HOSTILE
+            for row in facts["evidence"]:
+                row["image"] = HOSTILE
             for unit in target["for"] + target["against"]:
                 unit.update(runner_up=HOSTILE, best_concept=HOSTILE)
                 if unit["concept"]:
                     unit.update(concept=HOSTILE, category=HOSTILE)
 
     manifest = {"model": HOSTILE, "layer": HOSTILE, "options": {HOSTILE: HOSTILE}, "command": ["x", HOSTILE]}
-    return write_explanation(folder, change=change, classes=(HOSTILE, "b", "c", "d", "e"), manifest=manifest)
+    classes = (HOSTILE, "b", "c", "d", "e")
+    return write_explanation(folder, change=change, classes=classes, manifest=manifest, tested=True)
 
 
 def hostile_dissection(folder: Path) -> Path:
     concepts = ((HOSTILE, HOSTILE), ("onerror=alert(1)", "object"))
-    return write_dissection(folder, 8, concepts=concepts, manifest={"model": HOSTILE, "layer": HOSTILE})
+    manifest = {"model": HOSTILE, "layer": HOSTILE}
+    return write_dissection(folder, 8, concepts=concepts, manifest=manifest, tested=True)
 
 
 @pytest.mark.parametrize("write", [hostile_explanation, hostile_dissection])

@@ -14,6 +14,9 @@
     named: units.concept[i] !== "",
     category: units.category[i],
     iou: units.iou[i] ?? 0,
+    // Without a runner-up, nothing but the unit's own label overlaps it.
+    margin: units.margin[i] ?? units.iou[i] ?? 0,
+    q: units.q[i] ?? Infinity,
     // What a search looks through: the name, or for an unnamed unit the concept that it comes closest to.
     text: fold(`${units.concept[i] || units.best_concept[i]} unit ${unit}`),
   }));
@@ -24,16 +27,22 @@
     const text = fold(typed);
     const category = get("category").value;
     const least = Number(get("iou").value);
+    const apart = Number(get("margin").value);
+    const most = Number(get("q")?.value || Infinity);
     return (row) =>
       (exact === undefined ? row.text.includes(text) : row.concept === exact) &&
       (category === "*" ||
         (category === "named" ? row.named : category === "unnamed" ? !row.named : `=${row.category}` === category)) &&
-      row.iou >= least;
+      row.iou >= least &&
+      row.margin >= apart &&
+      row.q <= most;
   };
 
   const orders = {
     unit: (a, b) => a.unit - b.unit,
     iou: (a, b) => b.iou - a.iou || a.unit - b.unit,
+    margin: (a, b) => b.margin - a.margin || a.unit - b.unit,
+    q: (a, b) => (a.q === b.q ? b.iou - a.iou || a.unit - b.unit : a.q - b.q),
     concept: (a, b) => b.named - a.named || a.concept.localeCompare(b.concept, "en") || a.unit - b.unit,
   };
 
@@ -45,6 +54,7 @@
       shown += !row.card.hidden;
     }
     get("least").textContent = Number(get("iou").value).toFixed(2);
+    get("apart").textContent = Number(get("margin").value).toFixed(2);
     get("count").textContent = `${number.format(shown)} of ${number.format(rows.length)} units`;
     get("empty").hidden = shown > 0;
   };
@@ -75,7 +85,8 @@
     link.addEventListener("click", () => {
       get("concept").value = `"${link.dataset.concept}"`;
       get("category").value = `=${link.dataset.category}`;
-      get("iou").value = 0;
+      get("iou").value = get("margin").value = 0;
+      if (get("q")) get("q").value = "";
       filter();
     });
   }

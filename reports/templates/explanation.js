@@ -83,7 +83,12 @@ const targets = (() => {
   // A card says what its row of the target's table says. These are the table's columns.
   const columns = ["rank", "title", "who", "sure", "alpha", "activation", "contribution", "fires", "where"];
   const say = (row, field) => row.cells[columns.indexOf(field)].textContent;
+  // What speaks for and against a unit's name stands on the cards of the first target only, so it is kept.
+  const whys = new Map(all(".card", cards).map((card) => [card.dataset.unit, find(".why", card)]));
   const fill = (card, row) => {
+    find(".why", card)?.remove();
+    const why = whys.get(row.dataset.unit);
+    if (why) card.append(why.cloneNode(true));
     card.className = row.className.replace("unit", "card");
     card.dataset.unit = row.dataset.unit;
     card.dataset.map = row.dataset.map;
@@ -105,6 +110,49 @@ const targets = (() => {
     strip.setAttribute("aria-label", `Crops of the images on which unit ${row.dataset.unit} fires most, its mask outlined`);
     find("use", strip).setAttribute("href", `#strip-${row.dataset.unit}`);
   };
+
+  // Names that a reader does not trust are greyed, in the tables and on the cards; they stay where they are.
+  const doubts = find("#doubts");
+  const doubted = (units, i, most, least) => {
+    const q = units.q?.[i] ?? Infinity;
+    const margin = units.margin[i] ?? Infinity;
+    if (units.concept[i] === null) return null;
+    if (q > most) return q === Infinity ? "greyed: not tested against chance" : `greyed: q ${q.toPrecision(2)}`;
+    return margin < least ? `greyed: margin ${margin.toFixed(3)}` : null;
+  };
+  const sideOf = (side) => (side.classList.contains("for") ? "for" : "against");
+  const rowsOf = (article, side) => all(`tbody[data-side="${side}"] tr.unit`, article);
+  const greyRows = () => {
+    const most = Number(find("#q", doubts)?.value || Infinity);
+    const least = Number(find("#margin", doubts)?.value ?? 0);
+    if (find("#apart", doubts)) find("#apart", doubts).textContent = least.toFixed(3);
+    twin.explanation.targets.forEach((target, number) => {
+      for (const side of ["for", "against"]) {
+        rowsOf(articles[number], side).forEach((row, i) => {
+          const why = doubted(target[side], i, most, least);
+          row.classList.toggle("doubted", why !== null);
+          set(row, "data-doubt", why);
+        });
+      }
+    });
+  };
+  const greyCards = () => {
+    const rows = sides.flatMap((side) => rowsOf(articles[state.target], sideOf(side)));
+    all(".card", cards).forEach((card, i) => {
+      const why = rows[i].dataset.doubt;
+      card.classList.toggle("doubted", why !== undefined);
+      find(".doubt", card).hidden = why === undefined;
+      find(".doubt", card).textContent = why ?? "";
+    });
+    const named = rows.filter((row) => !row.classList.contains("unnamed"));
+    const grey = named.filter((row) => row.dataset.doubt).length;
+    if (doubts) find("#doubted").textContent = grey ? `${grey} of ${named.length} names here are greyed` : "";
+  };
+  doubts?.addEventListener("input", () => {
+    greyRows();
+    greyCards();
+  });
+  doubts?.addEventListener("submit", (event) => event.preventDefault());
 
   const model = find(".card", cards)?.cloneNode(true);
   const listen = (card) => {
@@ -132,9 +180,8 @@ const targets = (() => {
     const article = articles[number];
     find(".shares", article).before(cards);
     for (const side of sides) {
-      const body = find(`tbody[data-side="${side.classList.contains("for") ? "for" : "against"}"]`, article);
-      find("h3", side).textContent = find('[data-field="column"]', body).textContent;
-      const rows = all("tr.unit", body);
+      const rows = rowsOf(article, sideOf(side));
+      find("h3", side).textContent = find(`tbody[data-side="${sideOf(side)}"] [data-field="column"]`, article).textContent;
       const list = find(".cards", side);
       while (list.children.length > rows.length) list.lastElementChild.remove();
       while (list.children.length < rows.length) {
@@ -144,6 +191,7 @@ const targets = (() => {
       }
       rows.forEach((row, i) => fill(list.children[i], row));
     }
+    greyCards();
     drawMain();
     drawCards();
   };
