@@ -28,6 +28,7 @@ from dissection.names import Names, UnitName
 from dissection.result import Dissection
 from neuro_explain.batch import explain_batch
 from neuro_explain.captioning import Caption, Captioner
+from neuro_explain.clip import load_clip
 from neuro_explain.cluster import Cluster
 from neuro_explain.evidence import TargetEvidence, UnitEvidence
 from neuro_explain.explain import explain
@@ -38,12 +39,14 @@ from neuro_explain.gradcam import GradCAM, grad_cam
 from neuro_explain.inputs import Inputs, open_inputs
 from neuro_explain.language.vocabulary import Vocabulary
 from neuro_explain.model import Model
+from neuro_explain.name_compare import NameChanges, compare_names
 from neuro_explain.names import dissect, dissect_layers, load_names, open_concepts
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.report import write_report
 from neuro_explain.targets import Target
 from neuro_explain.tower import Tower
 from neuro_explain.vqa import QuestionAnswerer
+from neuro_explain.word_names import WordNames, name_by_words
 from neuro_explain.zoo import list_models, load_answerer, load_captioner, load_model
 
 __version__ = _metadata.version("neuro-explain")
@@ -60,6 +63,7 @@ __all__ = [
     "GradCAM",
     "Inputs",
     "Model",
+    "NameChanges",
     "Names",
     "Preprocess",
     "QuestionAnswerer",
@@ -69,7 +73,9 @@ __all__ = [
     "UnitEvidence",
     "UnitName",
     "Vocabulary",
+    "WordNames",
     "__version__",
+    "compare_names",
     "dissect",
     "dissect_layers",
     "explain",
@@ -80,9 +86,11 @@ __all__ = [
     "list_models",
     "load_answerer",
     "load_captioner",
+    "load_clip",
     "load_explanation",
     "load_model",
     "load_names",
+    "name_by_words",
     "open_concepts",
     "open_inputs",
     "write_report",

@@ -90,7 +90,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps[:, 4] = 0
     maps[:, 5, 0, 0] = 7
     result = dissect_by_iou(
-        Given(), "maps", giving(maps), MemorySet(known, labels), label_size=8, quantile=0.1, compositions=2, model_name="toy"
+        Given(),
+        "maps",
+        giving(maps),
+        MemorySet(known, labels),
+        label_size=8,
+        quantile=0.1,
+        compositions=2,
+        model_name="toy",
     )
     assert any(name.best is None for name in result) and result.named
     return result.save(tmp_path_factory.mktemp("runs") / "dissection", command=["neuro-explain", "dissect"])
