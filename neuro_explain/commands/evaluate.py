@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from neuro_explain.commands.options import echo_lines, open_tower, print_json
+from neuro_explain.commands.options import echo_lines, model_options, open_tower, print_json
 from neuro_explain.config import config_option
 
 
@@ -85,18 +86,12 @@ def evaluate_language(
 
 
 @evaluate.command("names")
-@click.option(
-    "--model", required=True, help="A name from `models list`, timm:NAME, or package.module:callable."
-)
-@click.option("--weights", help="A weights file, a torchvision weights name, or 'random'.")
-@click.option("--layer", help="Dotted name of the layer whose units are named; automatic if not given.")
-@click.option("--preprocess", help="Named preprocessing, where the model's own does not fit the weights.")
-@click.option("--device", default="cpu", help="Where the network runs: cpu, cuda, cuda:1, mps.")
+@model_options
 @click.option(
     "--concepts", "specs", multiple=True, help="Concept set to cut into halves; repeat it to join several."
 )
 @click.option(
-    "--classes",
+    "--class-set",
     "class_specs",
     multiple=True,
     help="Concept set whose labels are the network's classes, such as labels:FILE.csv; may be repeated.",
@@ -117,11 +112,6 @@ def evaluate_language(
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
 def evaluate_names(
-    model: str,
-    weights: str | None,
-    layer: str | None,
-    preprocess: str | None,
-    device: str,
     specs: tuple[str, ...],
     class_specs: tuple[str, ...],
     quantile: float,
@@ -132,6 +122,7 @@ def evaluate_names(
     batch_size: int,
     workers: int,
     as_json: bool,
+    **model: Any,
 ) -> None:
     """Can names be trusted? Class scores named as their class, names that tell held-out activations, stable names."""
     from neuro_explain.evaluate.names import names_report
@@ -139,12 +130,12 @@ def evaluate_names(
 
     if not specs and not class_specs:
         raise click.UsageError(
-            "give --concepts to try the names of units, or --classes to try those of class scores"
+            "give --concepts to try the names of units, or --class-set to try those of class scores"
         )
     concepts = open_concepts(list(specs)) if specs else None
     class_set = open_concepts(list(class_specs)) if class_specs else None
     report = names_report(
-        open_tower(model=model, weights=weights, layer=layer, preprocess=preprocess, device=device),
+        open_tower(**model),
         concepts,
         class_set=class_set,
         class_quantile=class_quantile,
