@@ -3,7 +3,8 @@
     tiger cat (42.1 %): cat (3 units) and dog speak for it; sky and road speak against it.
 
 The sentence takes the named ones among the strongest units in each direction; if fewer than three of them
-are named, it goes on down the ranking and says so ("wall (the 9th strongest)").
+are named, it goes on down the ranking and says so ("wall (the 9th strongest)"), but not far: where few units have a
+name that chance would not give, the 60th strongest says nothing of the decision.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from neuro_explain.evidence import Ranking
 
 WANTED = 3  # names that a reader needs to get a picture
+REACH = 4  # times the units shown: so far down the ranking
 
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -65,7 +67,8 @@ def _mentions(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) -
     found: dict[str, _Mention] = {}
     named = 0
     for rank, unit in enumerate(order.tolist(), 1):
-        if sign * ranking.value[unit] <= 0 or (rank > top and max(named, len(found)) >= WANTED):
+        enough = rank > top and max(named, len(found)) >= WANTED
+        if sign * ranking.value[unit] <= 0 or enough or rank > REACH * top:
             break
         concept = ranking.names[unit].concept
         if concept is None:
@@ -79,7 +82,16 @@ def _mentions(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) -
     return list(found.values())
 
 
-def _clause(mentions: list[_Mention], side: str) -> str:
+def _unnamed(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) -> int:
+    """How many of the strongest units in a direction are without a name, where none of them has one; 0 if no unit has."""
+    pulling = [unit for unit in order.tolist() if sign * ranking.value[unit] > 0]
+    named_further_down = any(ranking.names[unit].concept is not None for unit in pulling[REACH * top :])
+    return REACH * top if named_further_down else 0
+
+
+def _clause(mentions: list[_Mention], side: str, unnamed: int) -> str:
+    if not mentions and unnamed:
+        return f"none of the {unnamed} units that speak most {side} it has a name"
     if not mentions:
         return f"no named unit speaks {side} it"
     words = []
@@ -95,9 +107,16 @@ def target_sentence(target: Target, probability: float | None, ranking: Ranking,
     subject = target.label if probability is None else f"{target.label} ({percent(probability)})"
     for_it = _mentions(ranking.order, ranking, top, +1)
     against = _mentions(ranking.reverse, ranking, top, -1)
-    if not for_it and not against:
+    further_for = 0 if for_it else _unnamed(ranking.order, ranking, top, +1)
+    further_against = 0 if against else _unnamed(ranking.reverse, ranking, top, -1)
+    if not (for_it or against or further_for or further_against):
         return f"{subject}: no named unit speaks for or against it."
-    return f"{subject}: {_clause(for_it, 'for')}; {_clause(against, 'against')}."
+    if further_for and further_against:
+        most = f"none of the {further_for} units that speak most for it has a name"
+        return f"{subject}: {most}, and none of the {further_against} that speak most against it."
+    return (
+        f"{subject}: {_clause(for_it, 'for', further_for)}; {_clause(against, 'against', further_against)}."
+    )
 
 
 def _written(values: Sequence[float], *, share: bool) -> list[str]:

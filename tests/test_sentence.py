@@ -109,6 +109,23 @@ def test_going_on_against_counts_from_the_other_end() -> None:
     assert say(units).endswith("; sky (the 7th strongest) speaks against it.")
 
 
+def test_it_does_not_go_on_for_ever() -> None:
+    far = spread_out(*[None] * 19, "cat", "dog")
+    assert say(far) == "tiger cat: cat (the 20th strongest) speaks for it; no named unit speaks against it."
+    further = [*spread_out(*[None] * 20, "cat"), (None, -1.0)]
+    assert say(further) == (
+        "tiger cat: none of the 20 units that speak most for it has a name; no named unit speaks against it."
+    )
+    neither = [*further[:-1], *((None, -9.0 - number) for number in range(20)), ("sky", -1.0)]
+    assert say(neither) == (
+        "tiger cat: none of the 20 units that speak most for it has a name, and none of the 20 that speak most against it."
+    )
+    against = [("cat", 30.0), *((None, -3.0 - number) for number in range(8)), ("sky", -1.0), ("fog", -2.0)]
+    assert say(against, top=2) == (
+        "tiger cat: cat speaks for it; none of the 8 units that speak most against it has a name."
+    )
+
+
 def test_five_units_of_one_name_are_no_reason_to_go_on() -> None:
     text = say(spread_out("bear", "bear", "bear", "bear", "bear", "frisbee"))
     assert text.startswith("tiger cat: bear (5 units) speak for it;")
@@ -155,7 +172,7 @@ def test_names_are_printed_as_they_are() -> None:
     st.integers(1, 6),
 )
 def test_who_is_heard(units: list[tuple[str | None, float]], top: int) -> None:
-    """Restated: in each direction all named units that are shown, then further names up to three."""
+    """Restated: in each direction all named units that are shown, then further names up to three, not for ever."""
     text = say(units, top=top)
     for side, sign in (("for", 1), ("against", -1)):
         order = sorted(range(len(units)), key=lambda unit: (-sign * units[unit][1], unit))
@@ -163,7 +180,7 @@ def test_who_is_heard(units: list[tuple[str | None, float]], top: int) -> None:
         shown = [units[unit][0] for unit in pulling[:top] if units[unit][0] is not None]
         heard = list(dict.fromkeys(shown))
         if len(shown) < 3:
-            for unit in pulling[top:]:
+            for unit in pulling[top : 4 * top]:
                 word = units[unit][0]
                 if word is not None and word not in heard and len(heard) < 3:
                     heard.append(word)
@@ -171,8 +188,12 @@ def test_who_is_heard(units: list[tuple[str | None, float]], top: int) -> None:
             part for part in text.removesuffix(".").split(": ")[1].split("; ") if f" {side} " in part
         ]
         words = clause.split(" speak")[0].replace(" and ", ", ")
-        said = [] if "no named unit" in clause else [word.split(" (")[0] for word in words.split(", ")]
+        nobody = "no named unit" in clause or "none of" in clause
+        said = [] if nobody else [word.split(" (")[0] for word in words.split(", ")]
         assert said == heard
+        if not heard:
+            further = any(units[unit][0] is not None for unit in pulling[4 * top :])
+            assert (f"none of the {4 * top} " in clause) == further
 
 
 # Words and numbers.
