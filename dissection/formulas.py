@@ -17,7 +17,17 @@ from dissection.concepts import Concept
 
 AND, OR, AND_NOT = range(3)
 OPERATORS = ("and", "or", "and not")
-COLUMNS = ("unit", "formula", "length", "iou", "single_iou", "intersection", "activation_area", "area", "parts")
+COLUMNS = (
+    "unit",
+    "formula",
+    "length",
+    "iou",
+    "single_iou",
+    "intersection",
+    "activation_area",
+    "area",
+    "parts",
+)
 """Of `compositions.csv`; `parts` is JSON: a list of [operator, name, category]."""
 
 Parts = tuple[tuple[int, int], ...]

@@ -20,9 +20,9 @@ from dissection.concepts import ConceptDataset
 from dissection.dissect import MEMORY, Engine
 from dissection.dissect import dissect_layers as dissect_net
 from dissection.names import MIN_IOU, Names
+from dissection.netdissect_csv import read_netdissect_csv
 from dissection.readers.merged import Merged
 from dissection.readers.subset import Subset
-from dissection.netdissect_csv import read_netdissect_csv
 from dissection.result import Dissection
 from neuro_explain.cluster import Cluster
 from neuro_explain.layer import find_layer
