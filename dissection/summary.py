@@ -68,7 +68,8 @@ def chance_lines(names: Dissection) -> list[str]:
         return []
     return [
         f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; {told['named_by_q_alone']} have a label "
-        f"that chance would hardly give (q up to {names.max_q:g}; it can be {told['smallest_q']:.2g} at least)"
+        f"that chance would hardly give (q up to {names.max_q:g}; that of a single one could be "
+        f"{told['smallest_q']:.2g}; coarse cells put IoU off by {told['coarse_error']:.2g})"
     ]
 
 

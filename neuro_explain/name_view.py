@@ -34,7 +34,13 @@ def name_lines(names: Sequence[UnitName]) -> Iterator[str]:
     for name in names:
         line = str(name)
         if name.concept is None and name.best is not None:
-            line += f" (closest: {name.best}, {name.strength})"
-        elif name.margin is not None:
-            line += f", {name.margin:.3f} before {name.runner_up}"
+            line += f" (closest: {name.best}, {name.strength}{_chance(name)})"
+        else:
+            if name.margin is not None:
+                line += f", {name.margin:.3f} before {name.runner_up}"
+            line += _chance(name)
         yield f"{line} [{name.note}]" if name.note else line
+
+
+def _chance(name: UnitName) -> str:
+    return "" if name.q is None else f", q {name.q:.2g}"
