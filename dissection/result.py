@@ -210,6 +210,17 @@ class Dissection(Names):
         frame: pd.DataFrame = pd.DataFrame(self._concept_rows()).set_index("concept").astype(words)
         return frame
 
+    def labels_frame(self) -> pd.DataFrame:
+        """What each unit also fires for, and its best label of each category: the rows of `labels.csv`."""
+        import pandas as pd
+
+        words = {"concept": "string", "category": "string"}
+        frame: pd.DataFrame = pd.DataFrame(self._label_rows(), columns=list(also.COLUMNS)).astype(words)
+        return frame
+
+    def _label_rows(self) -> list[dict[str, object]]:
+        return label_rows(self.iou, self.concepts, min_iou=self.min_iou or 0.0)
+
     def _concept_rows(self) -> list[dict[str, object]]:
         pixels = self.images * self.label_size**2
         named = Counter(name.concept for name in self.units)
@@ -281,8 +292,7 @@ class Dissection(Names):
             np.savez_compressed(draft / "arrays.npz", **arrays)
             seen = [dict(zip(_WITNESS_COLUMNS, one, strict=True)) for one in self.witnesses]
             write_csv(draft / "evidence.csv", seen, columns=_WITNESS_COLUMNS)
-            rows = label_rows(self.iou, self.concepts, min_iou=self.min_iou or 0.0)
-            write_csv(draft / "labels.csv", rows, columns=also.COLUMNS)
+            write_csv(draft / "labels.csv", self._label_rows(), columns=also.COLUMNS)
             if self.compositions:
                 formulas_found = [composition_row(one) for one in self.compositions]
                 write_csv(draft / "compositions.csv", formulas_found, columns=formulas.COLUMNS)

@@ -83,7 +83,7 @@ def _mentions(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) -
 
 
 def _unnamed(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) -> int:
-    """How many of the strongest units in a direction are without a name, where none of them has one; 0 if no unit has."""
+    """How many of the strongest units in a direction have no name, where a weaker one has one; 0 if none has."""
     pulling = [unit for unit in order.tolist() if sign * ranking.value[unit] > 0]
     named_further_down = any(ranking.names[unit].concept is not None for unit in pulling[REACH * top :])
     return REACH * top if named_further_down else 0

@@ -238,6 +238,24 @@ def test_the_frames_have_the_documented_columns(folder: Path) -> None:
             assert dtype.kind in kinds[documented[str(name)]], (name, dtype)
 
 
+def test_the_labels_and_compositions(folder: Path) -> None:
+    text = section("kind `dissection`")
+    for name in ("labels", "compositions"):
+        documented = typed(
+            text, f"`{name}.csv`" if name == "labels" else "`compositions.csv`, only with `--compositions`:"
+        )
+        columns, rows = read_rows(folder / f"{name}.csv")
+        assert columns == list(documented) and rows
+        for row in rows:
+            for column, type_ in documented.items():
+                CELLS[type_](row[column])
+    frame = Dissection.load(folder).labels_frame()
+    columns, rows = read_rows(folder / "labels.csv")
+    assert list(frame.columns) == columns
+    assert frame["unit"].tolist() == [int(row["unit"]) for row in rows]
+    assert frame["iou"].tolist() == [float(row["iou"]) for row in rows]
+
+
 def test_no_path_of_this_machine_is_kept(folder: Path) -> None:
     here = str(folder.parent)
     for path in folder.rglob("*"):

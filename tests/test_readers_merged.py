@@ -25,6 +25,8 @@ from probes import Given, MemorySet, arrays_of, dissect_by_iou, giving, random_l
 from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
 from dissection.readers import ConceptSetError, MissingFileError, Union, WithColors, open_concepts
 from dissection.readers.merged import Merged, Rule, load_table, merged, own_table, write_table
+from dissection.result import Dissection
+from neuro_explain.cli import run
 
 KNOWN = [
     Concept("couch", "object"),
@@ -292,3 +294,34 @@ def test_real_supercategories(data_dir: Path) -> None:
         assert (animal == np.isin(layers, list(narrow)).any(axis=0)).all()
         found += int(animal.sum())
     assert found > 0
+
+
+def test_the_command_writes_the_table_and_dissect_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, table = f"broden:{broden_with_synonyms(tmp_path / 'broden')}", tmp_path / "table.csv"
+    assert run(["concepts", "table", spec, "--out", str(table)]) == 0
+    assert capsys.readouterr().out.strip() == str(table)
+    rules = load_table(table)
+    assert rules == own_table(open_concepts(spec))
+    assert run(["concepts", "table", spec, "--out", str(table)]) == 1
+    assert "is there already" in capsys.readouterr().err
+    common = [
+        "dissect",
+        "--model",
+        "diorama-scenes",
+        "--concepts",
+        spec,
+        "--label-size",
+        "8",
+        "--quantile",
+        "0.1",
+    ]
+    for merge, out in (("own", "a"), (str(table), "b")):
+        assert run([*common, "--merge", merge, "--out", str(tmp_path / out)]) == 0
+    one, other = (Dissection.load(tmp_path / out) for out in ("a", "b"))
+    assert arrays_of(one) == arrays_of(other) and one.concepts == other.concepts
+    assert not {rule.concept for rule in rules if rule.kind == "synonym"} & set(one.concepts)
+    assert "merged by a table" in one.concept_sets
+    assert run([*common, "--merge", str(tmp_path / "none.csv"), "--out", str(tmp_path / "c")]) == 1
+    assert "none.csv" in capsys.readouterr().err

@@ -118,7 +118,8 @@ def test_it_does_not_go_on_for_ever() -> None:
     )
     neither = [*further[:-1], *((None, -9.0 - number) for number in range(20)), ("sky", -1.0)]
     assert say(neither) == (
-        "tiger cat: none of the 20 units that speak most for it has a name, and none of the 20 that speak most against it."
+        "tiger cat: none of the 20 units that speak most for it has a name, and none of the 20 that speak most "
+        "against it."
     )
     against = [("cat", 30.0), *((None, -3.0 - number) for number in range(8)), ("sky", -1.0), ("fog", -2.0)]
     assert say(against, top=2) == (

@@ -87,7 +87,9 @@ def test_a_network_that_was_never_trained_is_nearly_all_unnamed() -> None:
     (line,) = chance_lines(random)
     told = summary_of(random)["chance"]
     # a single unit that stands out above all values of the pool: 128 ÷ (1 + 128 × 100) if all are active
-    assert told["smallest_q"] == pytest.approx(0.01, abs=1e-4) and "that of a single one could be 0.01;" in line
+    assert (
+        told["smallest_q"] == pytest.approx(0.01, abs=1e-4) and "that of a single one could be 0.01;" in line
+    )
     assert "coarse cells put IoU off by" in line
     assert 0 < told["coarse_error"] < 0.01
 

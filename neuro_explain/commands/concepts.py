@@ -34,6 +34,17 @@ def concepts_show(
         echo_lines(lines)
 
 
+@concepts.command("table")
+@click.argument("specs", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New CSV file.")
+def concepts_table(specs: tuple[str, ...], out: Path) -> None:
+    """Write the synonyms and broader concepts that sets carry themselves, to edit and give to `dissect --merge`."""
+    from dissection.readers.merged import write_table
+    from neuro_explain.names import open_concepts
+
+    click.echo(write_table(open_concepts(list(specs)), out))
+
+
 @concepts.command("export")
 @click.argument("specs", nargs=-1, required=True)
 @click.option(
