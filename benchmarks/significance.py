@@ -23,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dissection.chance import PERMUTATIONS, Cells, significance
+from dissection.cells import Cells
+from dissection.chance import PERMUTATIONS, significance
 from dissection.concepts import by_category
 from dissection.names import MAX_Q, MIN_IOU
 from dissection.overlap import PackedLabels, iou

@@ -4,7 +4,7 @@
 
 A unit has one name, after its best label. Its name in each *category* is its best label of that category, if that
 reaches `min_iou`: Network Dissection counts "detectors" so. And the labels that come after the best one, by IoU, are
-what the unit also fires for. Ties go to the smaller concept number, as for names.
+what the unit also fires for. Ties go to the smaller concept number, unless a preset has it otherwise.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dissection.concepts import Concept, by_category
 from dissection.names import MIN_IOU
+from dissection.presets import Ties, ranked_labels
 
 FURTHER = 5
 """Labels after the best."""
@@ -52,6 +53,7 @@ def label_rows(
     *,
     min_iou: float = MIN_IOU,
     further: int = FURTHER,
+    ties: Ties = "number",
 ) -> list[dict[str, object]]:
     """The rows of `labels.csv`: of each unit its best label, the further ones, and the best of each category.
 
@@ -59,6 +61,7 @@ def label_rows(
         iou: float64 `[U, C]`.
         concepts: the C concepts.
         min_iou: the IoU that the best of a category needs.
+        ties: which of two labels with the same IoU comes first, as for names.
         further: how many labels after the best are there whatever their IoU, as long as it is above 0.
 
     Returns:
@@ -66,7 +69,7 @@ def label_rows(
             a category comes late, ranks between are left out.
     """
     best = best_of_categories(iou, concepts, min_iou=min_iou)
-    order = np.argsort(-iou, axis=1, kind="stable")
+    order = ranked_labels(iou, by_category(concepts)[1], ties)
     rows: list[dict[str, object]] = []
     for unit, ranked in enumerate(order):
         of_category = np.isin(ranked, best[unit])

@@ -22,149 +22,35 @@ shares. What is compared is coarse on both sides: coarseness may cost power, it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from dissection.concepts import Concept, by_category
-from dissection.overlap import PackedLabels
+from dissection.cells import Cells
 from dissection.significance import Significance
 
-GRID = 14
-"""Cells along a side."""
 PERMUTATIONS = 100
 RESAMPLES = 200
 """Draws of images, for the intervals."""
 _FLAT = 1e-6  # a standard deviation of IoUs below this is rounding
-
-
-class Cells:
-    """Masks and labels of images on coarse cells.
-
-    Args:
-        units: U.
-        concepts: the C concepts, by number.
-        size: S.
-        device: where masks and labels are handed over.
-    """
-
-    def __init__(
-        self, units: int, concepts: Sequence[Concept], size: int, *, device: torch.device | str = "cpu"
-    ) -> None:
-        self.units, self.concepts, self.size = units, len(concepts), size
-        self.grid = min(GRID, size)
-        self.categories, self.category_of = by_category(concepts)
-        of = torch.arange(size) * self.grid // size
-        rows = torch.zeros(self.grid, size, dtype=torch.float32)
-        rows[of, torch.arange(size)] = 1
-        self._rows = rows.to(device)
-        along = torch.bincount(of, minlength=self.grid)
-        self.pixels = (along[:, None] * along[None, :]).flatten().numpy()
-        self._carried: dict[int, tuple[int, ...]] = {}
-        self._labels: dict[int, list[tuple[NDArray[np.int32], ...]]] = {}
-        self._masks: dict[int, list[tuple[NDArray[np.int32], ...]]] = {}
-
-    def of(self, image: int) -> CellsOf:
-        """Takes in an image, by its number, as it is counted (`overlap.Watcher`)."""
-        return CellsOf(self, image)
-
-    def add_labels(self, image: int, labels: PackedLabels, incidence: Tensor) -> None:
-        """Takes in the labels of an image; `incidence` is float32 `[S², c + 1]`."""
-        count = incidence.shape[1]
-        rows = (self._rows @ incidence.view(self.size, -1)).view(self.grid, self.size, count)
-        pixels = (self._rows @ rows).flatten(0, 1)[:, :-1]  # of each concept, [g², c]
-        cell, local = pixels.nonzero(as_tuple=True)
-        concept = torch.from_numpy(labels.present)[local.cpu()]
-        self._carried[image] = labels.categories
-        self._labels[image] = [_arrays(cell, concept, pixels[cell, local])]
-
-    def add_masks(self, image: int, units: Tensor, masks: Tensor) -> None:
-        """Takes in masks of an image, of units that were not given yet: 0 or 1, float32 `[M, S, S]`."""
-        pixels = (self._rows @ masks @ self._rows.T).flatten(1)
-        row, cell = pixels.nonzero(as_tuple=True)
-        self._masks.setdefault(image, []).append(_arrays(cell, units[row], pixels[row, cell]))
-
-    def merge(self, other: Cells) -> None:
-        """Takes in other images."""
-        self._carried |= other._carried
-        self._labels |= other._labels
-        self._masks |= other._masks
-
-    def sources(self) -> list[NDArray[np.int64]]:
-        """The images of each source, by their place among all in ascending order."""
-        of: dict[tuple[int, ...], list[int]] = {}
-        for place, image in enumerate(sorted(self._carried)):
-            of.setdefault(tuple(sorted(self._carried[image])), []).append(place)
-        return [np.array(places) for places in of.values()]
-
-    def images(self) -> NDArray[np.int64]:
-        """Their numbers, ascending: what place among all stands for which."""
-        return np.array(sorted(self._carried), np.int64)
-
-    def carries(self) -> NDArray[np.bool_]:
-        """Which image carries which category, bool `[N, K]`."""
-        there = np.zeros((len(self._carried), len(self.categories)), bool)
-        for place, image in enumerate(sorted(self._carried)):
-            there[place, list(self._carried[image])] = True
-        return there
-
-    def labels(self) -> Any:
-        """The share of each cell that a concept covers, a sparse `csr_array`, float32 `[N · g², C]`."""
-        from scipy import sparse
-
-        row, concept, pixels = self._all(self._labels)
-        share = pixels / self.pixels[row % len(self.pixels)]
-        shape = (len(self._carried) * len(self.pixels), self.concepts)
-        return sparse.csr_array((share.astype(np.float32), (row, concept)), shape=shape)
-
-    def masks(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Cells that units cover in part: their row in `labels`, the unit, and how many pixels, sorted by unit."""
-        row, unit, pixels = self._all(self._masks)
-        order = np.argsort(unit, kind="stable")
-        return row[order], unit[order], pixels[order].astype(np.float32)
-
-    def _all(
-        self, of: dict[int, list[tuple[NDArray[np.int32], ...]]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        none = np.zeros(0, np.int64)
-        rows, others, pixels = [none], [none], [none]
-        for place, image in enumerate(sorted(self._carried)):
-            for cell, other, count in of.get(image, ()):
-                rows.append(cell.astype(np.int64) + place * len(self.pixels))
-                others.append(other.astype(np.int64))
-                pixels.append(count.astype(np.int64))
-        return np.concatenate(rows), np.concatenate(others), np.concatenate(pixels)
-
-
-@dataclass(frozen=True)
-class CellsOf:
-    """An image on its way into `Cells`."""
-
-    cells: Cells
-    image: int
-
-    def labels(self, labels: PackedLabels, incidence: Tensor) -> None:
-        """See `Cells.add_labels`."""
-        self.cells.add_labels(self.image, labels, incidence)
-
-    def masks(self, units: Tensor, masks: Tensor) -> None:
-        """See `Cells.add_masks`."""
-        self.cells.add_masks(self.image, units, masks)
+_NARROW = 0.1  # of the median deviation: a unit whose null hardly varies is taken to vary so much
 
 
 def significance(
-    cells: Cells, iou: NDArray[np.float64], *, permutations: int = PERMUTATIONS, seed: int = 0
+    cells: Cells,
+    iou: NDArray[np.float64],
+    *,
+    best: NDArray[np.int64] | None = None,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
 ) -> Significance:
     """How likely chance alone gives each unit as good a label.
 
     Args:
         cells: masks and labels.
         iou: exact, float64 `[U, C]`.
+        best: number of each unit's best label `[U]`; of several with the same IoU the first if not given.
         permutations: how often labels are exchanged, at least 2.
         seed: of the exchanges and draws.
 
@@ -173,6 +59,8 @@ def significance(
     """
     if permutations < 2:
         raise ValueError(f"permutations: expected at least 2, got {permutations}")
+    if best is None:
+        best = iou.argmax(axis=1) if iou.shape[1] else np.zeros(len(iou), np.int64)
     rng = np.random.default_rng(seed)
     meeting = _Meeting(cells)
     observed = meeting.ious(np.arange(meeting.images)).max(axis=1, initial=0.0)
@@ -183,13 +71,13 @@ def significance(
             to[places] = rng.permutation(places)
         row[:] = meeting.ious(to).max(axis=1, initial=0.0)
     p, smallest = pooled_p(observed, null, meeting.active)
-    least = meeting.least_p()
+    least = meeting.least_p(best)
     p = np.maximum(p, least)
     smallest = max(smallest, least[meeting.active].min(initial=1.0))
     q = np.ones(cells.units)
     q[meeting.active] = false_discovery_rate(p[meeting.active])
-    low, high = meeting.interval(iou, rng)
-    best = iou.max(axis=1, initial=0.0)
+    low, high = meeting.interval(iou, best, rng)
+    largest = iou.max(axis=1, initial=0.0)
     tested = max(1, int(meeting.active.sum()))
     return Significance(
         p=p,
@@ -197,7 +85,7 @@ def significance(
         low=low,
         high=high,
         smallest_q=min(1.0, float(smallest) * tested),
-        error=float(np.abs(observed - best)[meeting.active].mean()) if meeting.active.any() else 0.0,
+        error=float(np.abs(observed - largest)[meeting.active].mean()) if meeting.active.any() else 0.0,
         permutations=permutations,
         seed=seed,
     )
@@ -222,8 +110,10 @@ def pooled_p(
         spread = np.sqrt(np.maximum(squares, 0) / (count - 2))
     else:
         spread = np.broadcast_to(deviation, null.shape)
-    pool = np.sort(((null - others) / np.maximum(spread, _FLAT)).ravel())
-    value = (seen - mean) / np.maximum(deviation, _FLAT)
+    # Where all draws but one give nothing, that one would stand any number of deviations above the others.
+    least = max(_FLAT, _NARROW * float(np.median(deviation))) if seen.size else _FLAT
+    pool = np.sort(((null - others) / np.maximum(spread, least)).ravel())
+    value = (seen - mean) / np.maximum(deviation, least)
     p = np.ones(len(observed))
     p[tested] = (1 + len(pool) - np.searchsorted(pool, value)) / (1 + len(pool))
     return p, 1 / (1 + len(pool))
@@ -283,48 +173,47 @@ class _Meeting:
         ratio: NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
         return ratio
 
-    def least_p(self) -> NDArray[np.float64]:
-        """1 ÷ the ways in which exchanges can place each unit's images on labels, `[U]`; 1 where it is not active."""
+    def least_p(self, best: NDArray[np.int64]) -> NDArray[np.float64]:
+        """1 ÷ the ways in which exchanges can place each unit's images on labels, `[U]`; 1 where it is not active.
+
+        Images that do not carry the category of its best label have no part in that.
+        """
         least = np.zeros(self.cells.units)
+        if not len(self.cells.category_of):
+            return np.exp(least)
         pairs = np.unique(self.unit * self.images + self.image)
         unit, image = np.divmod(pairs, max(1, self.images))
+        there = self._carries[image, self.cells.category_of[best[unit]]]
         for places in self.sources:
-            fires = np.bincount(unit[np.isin(image, places)], minlength=self.cells.units)
+            fires = np.bincount(unit[there & np.isin(image, places)], minlength=self.cells.units)
             falling = np.log(np.arange(len(places), 0, -1))  # of n (n - 1) …, as many factors as images
             least -= np.concatenate([[0], np.cumsum(falling)])[fires]
         one: NDArray[np.float64] = np.exp(least)
         return one
 
     def interval(
-        self, iou: NDArray[np.float64], rng: np.random.Generator
+        self, iou: NDArray[np.float64], best: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """95 % of the IoU of each unit's best label over images drawn with replacement."""
         units = self.cells.units
         if not iou.size or not self.images:
             return np.zeros(units), np.zeros(units)
-        best = iou.argmax(axis=1)
         drawn = rng.multinomial(self.images, np.full(self.images, 1 / self.images), size=RESAMPLES).T.astype(
             float
         )
-        both = self.pixels * np.asarray(self.labels[self.row, best[self.unit]]).ravel()
+        at, _, both = self.cells.met(best)
         carried = self.pixels * self._carries[self.image, self.cells.category_of[best[self.unit]]]
 
-        def resampled(pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+        def resampled(
+            pixels: NDArray[Any], unit: NDArray[np.int64], image: NDArray[np.int64]
+        ) -> NDArray[np.float64]:
             shape = (units, self.images)
-            return np.asarray(
-                self._matrix((pixels.astype(float), (self.unit, self.image)), shape=shape) @ drawn
-            )
+            return np.asarray(self._matrix((pixels.astype(float), (unit, image)), shape=shape) @ drawn)
 
-        common = resampled(both)
-        union = resampled(carried) + (self._covered.T @ drawn)[best] - common
+        common = resampled(both, *at)
+        union = resampled(carried, self.unit, self.image) + (self._covered.T @ drawn)[best] - common
         ratio = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-        # as coarse as the exchanges; so the ends keep their distance from the true value as a ratio
-        coarse = self.ious(np.arange(self.images))[np.arange(units), best]
         true = iou[np.arange(units), best]
-        scale = np.divide(true, coarse, out=np.ones(units), where=coarse > 0)
-        low, high = np.quantile(ratio, [0.025, 0.975], axis=1) * scale
-        return np.minimum(low, true), np.minimum(1, np.maximum(high, true))
-
-
-def _arrays(cell: Tensor, other: Tensor, pixels: Tensor) -> tuple[NDArray[np.int32], ...]:
-    return tuple(one.cpu().numpy().astype(np.int32) for one in (cell, other, pixels))
+        low, high = np.quantile(ratio, [0.025, 0.975], axis=1)
+        # a label that counts twice may have an IoU above 1, which draws of pixels do not reach
+        return np.minimum(low, true), np.maximum(high, true)

@@ -103,3 +103,9 @@ def by_category(concepts: Sequence[Concept]) -> tuple[tuple[str, ...], NDArray[n
     categories = tuple(dict.fromkeys(concept.category for concept in concepts))
     order = {name: i for i, name in enumerate(categories)}
     return categories, np.array([order[concept.category] for concept in concepts], np.int64)
+
+
+def source_of(dataset: ConceptDataset, index: int) -> int:
+    """Which of several joined sets an image comes from; 0 where a set does not say (it may have a `source(index)`)."""
+    source = getattr(dataset, "source", None)
+    return int(source(index)) if callable(source) else 0

@@ -29,6 +29,7 @@ from dissection.fingerprint import weights_fingerprint
 from dissection.kept import KeptMaps
 from dissection.names import name_units
 from dissection.overlap import checked_label_size, iou
+from dissection.presets import best_labels
 from dissection.presets import preset as rules_of
 from dissection.result import Dissection
 from dissection.tally import Count, Survey, count_all, shown
@@ -155,6 +156,8 @@ def dissect_layers(
         )
     if permutations < 0 or permutations == 1:
         raise ValueError(f"permutations: expected at least 2, or 0 for none, got {permutations}")
+    if seed < 0:
+        raise ValueError(f"seed: expected 0 or more, got {seed}")
     threshold_index(quantile, 1)
     checked_label_size(label_size)
     concepts = tuple(dataset.concepts)
@@ -191,7 +194,10 @@ def dissect_layers(
         concept_area, category_of = overlap.concept_area.cpu().numpy(), overlap.category_of.numpy()
         ious = iou(intersection, activation_area, concept_area, category_of)
         cells = found.count.cells
-        chance = None if cells is None else significance(cells, ious, permutations=permutations, seed=seed)
+        best = best_labels(ious, category_of, rules.ties)[:, 0]
+        chance = None
+        if cells is not None:
+            chance = significance(cells, ious, best=best, permutations=permutations, seed=seed)
         units = name_units(
             ious,
             concepts,
@@ -204,7 +210,7 @@ def dissect_layers(
         )
         chosen, crops = shown(survey, found.count)
         reaching = [name.unit for name in units if (name.iou or 0.0) >= min_iou and name.best is not None]
-        seen = [] if cells is None or not exemplars else witnesses(cells, ious, reaching)
+        seen = [] if cells is None or not exemplars else witnesses(cells, best, reaching)
         crops += [Crop(("evidence", one.unit), one.rank, one.image, one.above) for one in seen]
         with bar(total=len(crops), desc="drawing examples", unit="crop") as drawing:
             strips = draw_strips(crops, dataset.image, workers=workers, done=drawing.update)

@@ -5,8 +5,8 @@
     names.to_frame()
 
 A unit is named after the label with the largest IoU if that reaches `min_iou` and chance would hardly have given as
-good a one (q up to `max_q`, see `chance`); ties go to the smaller concept number. Another unit is unnamed and stays in
-every list: how much is unnamed is part of the answer.
+good a one (q up to `max_q`, see `chance`); ties go to the smaller concept number, unless a preset has it otherwise.
+Another unit is unnamed and stays in every list: how much is unnamed is part of the answer.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def name_units(
         iou: float64 `[U, C]`.
         concepts: the C concepts.
         threshold: T_k `[U]`.
-        peak: each unit's largest activation `[U]`; where it is at most 0 the unit is dead.
+        peak: each unit's largest activation `[U]`; where it is at most 0, and T_k, the unit is dead.
         min_iou: the IoU that a name needs.
         chance: what it would have given; None if that was not asked.
         max_q: the false discovery rate that a name may have.
@@ -237,7 +237,9 @@ def name_units(
         overlapping = [(concepts[c], float(iou[unit, c])) for c in ranked if iou[unit, c] > 0]
         best, best_iou = overlapping[0] if overlapping else (None, None)
         runner_up, runner_up_iou = overlapping[1] if len(overlapping) > 1 else (None, None)
-        note = "dead" if peak[unit] <= 0 else "threshold <= 0" if threshold[unit] <= 0 else ""
+        # a signed layer's unit may be negative everywhere and fire nevertheless
+        dead = peak[unit] <= 0 and peak[unit] <= threshold[unit]
+        note = "dead" if dead else "threshold <= 0" if threshold[unit] <= 0 else ""
         is_named = best_iou is not None and best_iou >= min_iou
         tested: tuple[float, ...] = ()
         if chance is not None:

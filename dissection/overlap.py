@@ -42,6 +42,7 @@ class PackedLabels:
         whole: those of the whole image.
         categories: indices of the categories that the image carries.
         layers: number of label layers.
+        source: which of several joined sets the image comes from.
         packed: zlib of uint16 `[layers, S, S]`, each value an index into `present`, or c where there is none.
     """
 
@@ -50,10 +51,16 @@ class PackedLabels:
     categories: tuple[int, ...]
     layers: int
     packed: bytes
+    source: int = 0
 
     @classmethod
     def pack(
-        cls, labels: Labels, size: int, categories: Sequence[str], category_of: NDArray[np.int64]
+        cls,
+        labels: Labels,
+        size: int,
+        categories: Sequence[str],
+        category_of: NDArray[np.int64],
+        source: int = 0,
     ) -> PackedLabels:
         """Packs the labels of one image.
 
@@ -61,6 +68,7 @@ class PackedLabels:
             labels: of `size` × `size` pixels.
             size: S.
             categories, category_of: all of them, and that of each concept (see `by_category`).
+            source: which of several joined sets the image comes from.
 
         Raises:
             ValueError: labels of another size, numbers without a concept, or a label whose category the
@@ -90,7 +98,7 @@ class PackedLabels:
         local[present + 1] = np.arange(len(present), dtype=np.uint16)
         packed = zlib.compress(local[shifted].tobytes(), level=1)
         carried = tuple(i for i, name in enumerate(categories) if name in labels.categories)
-        return cls(present, tuple(labels.whole), carried, len(labels.layers), packed)
+        return cls(present, tuple(labels.whole), carried, len(labels.layers), packed, source)
 
     def incidence(self, size: int, scratch: Scratch | None = None, *, twice: bool = False) -> Tensor:
         """float32 `[P, c + 1]`, P = size²: 1 where a pixel has the concept; the last column is all ones.

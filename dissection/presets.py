@@ -141,9 +141,14 @@ def best_labels(iou: NDArray[np.float64], category_of: NDArray[np.int64], ties: 
         category_of: index of each concept's category `[C]`.
         ties: which of two equal ones is better.
     """
+    return ranked_labels(iou, category_of, ties)[:, :2]
+
+
+def ranked_labels(iou: NDArray[np.float64], category_of: NDArray[np.int64], ties: Ties) -> NDArray[np.int64]:
+    """All labels of each unit, the best first, int64 `[U, C]`; see `best_labels`."""
     # A stable sort keeps the smaller concept number first among equals.
     if ties == "number":
-        return np.argsort(-iou, axis=1, kind="stable")[:, :2]
+        return np.argsort(-iou, axis=1, kind="stable")
     later = np.argsort(-category_of, kind="stable")  # concepts, those of the last category first
-    best: NDArray[np.int64] = later[np.argsort(-iou[:, later], axis=1, kind="stable")[:, :2]]
+    best: NDArray[np.int64] = later[np.argsort(-iou[:, later], axis=1, kind="stable")]
     return best

@@ -87,9 +87,14 @@ def evidence_name(unit: int) -> str:
     return f"evidence/unit-{unit:05d}.webp"
 
 
-def _agreement(both: int | None, active: int | None, labelled: int | None) -> dict[str, float | None]:
-    """Precision, recall and F1 of I, A and G; None where there is no label, or nothing to divide by."""
-    if both is None or active is None or labelled is None:
+def _agreement(
+    both: int | None, active: int | None, labelled: int | None, *, twice: bool
+) -> dict[str, float | None]:
+    """Precision, recall and F1 of I, A and G; None where there is no label, or nothing to divide by.
+
+    Nor where a label may count twice in a pixel: I is no part of A then.
+    """
+    if twice or both is None or active is None or labelled is None:
         return dict.fromkeys(("precision", "recall", "f1"))
     return {
         "precision": both / active if active else None,
@@ -198,7 +203,7 @@ class Dissection(Names):
             row = unit_row(name)
             row["active_pixels"] = int(self.active_pixels[name.unit])
             row |= zip(("intersection", "activation_area", "concept_area"), counts, strict=True)
-            row |= _agreement(*counts)
+            row |= _agreement(*counts, twice=PRESETS[self.preset].twice)
             rows.append(row)
         return rows
 
@@ -219,7 +224,9 @@ class Dissection(Names):
         return frame
 
     def _label_rows(self) -> list[dict[str, object]]:
-        return label_rows(self.iou, self.concepts, min_iou=self.min_iou or 0.0)
+        return label_rows(
+            self.iou, self.concepts, min_iou=self.min_iou or 0.0, ties=PRESETS[self.preset].ties
+        )
 
     def _concept_rows(self) -> list[dict[str, object]]:
         pixels = self.images * self.label_size**2
@@ -347,7 +354,7 @@ class Dissection(Names):
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
             )
             preset = str(dict(summary).get("preset", "ours"))
-            max_q = MAX_Q if asked is None else float(asked["max_q"])
+            max_q = float(dict(summary).get("max_q", MAX_Q if asked is None else asked["max_q"]))
             names = name_units(
                 ious,
                 concepts,

@@ -39,6 +39,7 @@ def summary_of(names: Dissection) -> dict[str, Any]:
         "units": len(names.units),
         "images": names.images,
         "images_left_out": names.images_left_out,
+        "max_q": names.max_q,
         "preset": names.preset,
         "positions": names.images * _positions(names),
         "map_size": list(names.map_size),
@@ -66,6 +67,10 @@ def chance_lines(names: Dissection) -> list[str]:
     told = _chance(names)
     if told is None:
         return []
+    if names.max_q >= 1:  # whatever chance says
+        return [
+            f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; chance has no say in names here"
+        ]
     return [
         f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; {told['named_by_q_alone']} have a label "
         f"that chance would hardly give (q up to {names.max_q:g}; that of a single one could be "

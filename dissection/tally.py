@@ -23,7 +23,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from dissection.chance import Cells
+from dissection.cells import Cells
 from dissection.concepts import Concept
 from dissection.exemplars import BestImages, Crop, Exemplar
 from dissection.kept import KeptBatch

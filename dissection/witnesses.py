@@ -4,9 +4,8 @@
 
 A name says "where this unit fires, there is a cat". Images where it fires on a cat earned it; images where it fires
 and no cat lies under its mask, although cats were looked for there, cost it. Shown are those that earned and cost the
-most: with the most active pixels on the label, and with the most active pixels where it is not. Both are counted on
-the coarse cells of `chance`; an image is only held against a name if the label is in none of the cells that the mask
-touches.
+most: with the most active pixels on the label, and with the most active pixels beside it. An image may only speak for
+a name if most of the mask there lies on the label, and only against it if most does not.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dissection.chance import Cells
+from dissection.cells import Cells
 
 SIDES = 2
 """Images on each side."""
@@ -36,8 +35,8 @@ class Witness:
         kind: "for" or "against".
         image: number of the image.
         active: active pixels of the unit there.
-        labelled: those of them that carry the label, to the accuracy of the cells.
-        above: where it fires, above 0, `[g, g]`.
+        labelled: those of them that carry the label.
+        above: where it fires, above 0, `[g, g]`, to the accuracy of the cells.
     """
 
     unit: int
@@ -50,23 +49,23 @@ class Witness:
 
 
 def witnesses(
-    cells: Cells, iou: NDArray[np.float64], units: Sequence[int], *, count: int = SIDES
+    cells: Cells, best: NDArray[np.int64], units: Sequence[int], *, count: int = SIDES
 ) -> list[Witness]:
     """The images that speak for and against the best label of some units, unit by unit, those for it first.
 
     Args:
         cells: masks and labels of all images.
-        iou: of all units, float64 `[U, C]`.
+        best: the number of each unit's best label, `[U]`.
         units: those that are asked for.
         count: at most so many images for, and so many against.
     """
     row, unit, pixels = cells.masks()
-    if not len(row) or not iou.shape[1]:
+    if not len(row) or not cells.concepts:
         return []
     each = len(cells.pixels)
     image = row // each
-    best = iou.argmax(axis=1)
-    labelled = pixels * np.asarray(cells.labels()[row, best[unit]]).ravel()
+    (of, at_place), _, both = cells.met(best)
+    shared = dict(zip((of * len(cells.images()) + at_place).tolist(), both.tolist(), strict=True))
     carried = cells.carries()[:, cells.category_of]
     numbers = cells.images()
     ends = np.searchsorted(unit, np.arange(cells.units + 1))
@@ -75,13 +74,16 @@ def witnesses(
         mine = slice(ends[one], ends[one + 1])
         places, where = np.unique(image[mine], return_inverse=True)
         active = np.bincount(where, pixels[mine])
-        on_label = np.bincount(where, labelled[mine])
+        on_label = np.array([shared.get(one * len(numbers) + place, 0) for place in places.tolist()])
+        beside = active - on_label
         # a stable sort of the negated values leaves equals in the order of the images
-        most_on = [at for at in np.argsort(-on_label, kind="stable").tolist() if on_label[at] > 0]
+        most_on = [
+            at for at in np.argsort(-on_label, kind="stable").tolist() if 0 < on_label[at] >= beside[at]
+        ]
         most_off = [
             at
-            for at in np.argsort(-active, kind="stable").tolist()
-            if on_label[at] == 0 and carried[places[at], best[one]]
+            for at in np.argsort(-beside, kind="stable").tolist()
+            if beside[at] > on_label[at] and carried[places[at], best[one]]
         ]
         chosen = [("for", at) for at in most_on[:count]] + [("against", at) for at in most_off[:count]]
         for rank, (kind, at) in enumerate(chosen):
@@ -98,7 +100,7 @@ def witnesses(
                     "for" if kind == "for" else "against",
                     int(numbers[places[at]]),
                     round(active[at]),
-                    round(on_label[at]),
+                    int(on_label[at]),
                     above,
                 )
             )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from dissection.concepts import ConceptDataset, by_category
+from dissection.concepts import ConceptDataset, by_category, source_of
 from dissection.kept import KeptBatch
 from dissection.overlap import PackedLabels
 from dissection.presets import OURS, Rules
@@ -71,7 +71,8 @@ class Work:
         if labels.empty:
             return None
         try:
-            return PackedLabels.pack(labels, self.label_size, *self._categories)
+            source = source_of(self.dataset, index)
+            return PackedLabels.pack(labels, self.label_size, *self._categories, source)
         except ValueError as error:
             raise ValueError(f"{self.dataset.image_id(index)}: {error}") from error
 

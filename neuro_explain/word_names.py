@@ -249,6 +249,17 @@ def name_by_words(
     known = tuple(one if isinstance(one, Concept) else Concept(one, CATEGORY) for one in words)
     opened = open_images(images) if isinstance(images, str) else images
     _check(known, opened, template)
+    if not 0 < max_q <= 1:
+        raise ValueError(
+            f"max_q: expected a false discovery rate above 0, up to 1, got {max_q}; 0.05 is usual"
+        )
+    if top is not None and not 1 <= top <= len(opened):
+        raise ValueError(f"top: expected 1 to {len(opened)}, the number of images, got {top}")
+    if seed < 0 or turns < 0 or turns == 1 or (draws is not None and (draws < 0 or draws == 1)):
+        raise ValueError(
+            "draws, turns, seed: expected 0 or at least 2 draws and turns, and a seed of 0 or more, got "
+            f"{draws}, {turns} and {seed}"
+        )
     texts = clip.embed_texts([template.replace("{}", spoken(word.name)) for word in known])
     activation, pictures = look(tower, opened, clip, batch_size, workers, progress)
     count = top_images(len(opened)) if top is None else top

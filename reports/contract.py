@@ -132,7 +132,7 @@ LATER: Mapping[str, Mapping[str, Callable[[str], Any]]] = {  # columns that an o
     "units": dict.fromkeys(_keys("precision recall f1 p q iou_low iou_high"), _real),
 }
 KINDS = ("for", "against")
-"""Of crops that show how a unit came to its label: it fires on the label; it fires where the label is not."""
+"""Of crops that show how a unit came to its label: it fires on the label, or mostly beside it."""
 
 
 def typed_rows(

@@ -75,9 +75,12 @@ def rules(units: list[Row], facts: Row) -> Row | None:
     asked = facts.get("chance")
     if asked is None:
         return None
+    if asked["max_q"] >= 1:
+        return {"not_asked": True, "max_q": words.plain(asked["max_q"])}
     reach = [row for row in units if row["iou"] is not None and row["iou"] >= facts["min_iou"]]
     both = [row for row in reach if row["q"] is not None and row["q"] <= asked["max_q"]]
     return {
+        "not_asked": False,
         "reach": words.count(asked["named_by_iou_alone"], "unit"),
         "one_reaches": asked["named_by_iou_alone"] == 1,
         "stand_out": f"{len(both):,}",

@@ -1,8 +1,8 @@
-"""Why does a unit carry this name? Crops where it fires on the label and where it fires without it, and other labels.
+"""Why does a unit carry this name? Crops where it fires on the label and where it fires beside it, and other labels.
 
-The crops of a unit lie in one picture, side by side. A page shows it twice: first the crops on which the unit fires
-and the label is there, then those on which it fires most although the label, which was looked for there, is nowhere
-under its mask: the best and the most damning.
+The crops of a unit lie in one picture, side by side. A page shows it twice: first the crops on which most of the mask
+lies on the label, then those on which most of it lies beside the label, which was looked for there: the best and
+the most damning.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reports.contract import KINDS, Row
 LABELS = 5  # further labels that are listed
 PAIR = 2  # as many crops on each side stand in one row, both sides beside one another
 ROOM = 4  # else a row has room for so many
-TITLES = {"for": "fires on it", "against": "fires without it"}
+TITLES = {"for": "fires on it", "against": "fires beside it"}
 
 
 def crop_rows(rows: Sequence[Row], unit: int, label: str) -> list[Row]:
@@ -51,11 +51,13 @@ def crop_rows(rows: Sequence[Row], unit: int, label: str) -> list[Row]:
 def nothing_against(rows: Sequence[Row], label: str) -> str:
     """What to say of a unit of which there are crops for its label, and none against it; else empty."""
     kinds = {row["kind"] for row in rows}
-    return f"On no image does it fire where “{label}” was looked for and is not." if kinds == {"for"} else ""
+    if kinds != {"for"}:
+        return ""
+    return f"On no image where “{label}” was looked for does it fire mostly beside it."
 
 
 def _where(kind: str, label: str) -> str:
-    return f"fires on “{label}”" if kind == "for" else f"fires where “{label}” is not"
+    return f"fires on “{label}”" if kind == "for" else f"fires beside “{label}”"
 
 
 def _crop(row: Row) -> str:
@@ -72,11 +74,11 @@ def _share(row: Row) -> float:
 
 
 def _says(crops: Sequence[Row], kind: str, label: str) -> str:
-    if kind == "against":
+    if kind == "against" and not any(row["labelled"] for row in crops):
         return f"“{label}”, looked for there, is nowhere under its mask"
     least, most = (_percent(pick(map(_share, crops))) for pick in (min, max))
     share = least if least == most else f"{least.removesuffix(' %')} to {most}"
-    return f"“{label}” is about {share} of its mask there"
+    return f"“{label}” is {share} of its mask there"
 
 
 def agreement(row: Row) -> str:

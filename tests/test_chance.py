@@ -10,12 +10,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from probes import random_labels, some_concepts
+from probes import MemorySet, no_layers, random_labels, some_concepts
 from scipy.stats import false_discovery_control
 
-from dissection.chance import Cells, false_discovery_rate, pooled_p, significance
-from dissection.concepts import Concept, Labels, by_category
+from dissection.cells import Cells
+from dissection.chance import false_discovery_rate, pooled_p, significance
+from dissection.concepts import Concept, Labels, by_category, source_of
 from dissection.overlap import Overlap, PackedLabels, iou
+from dissection.readers import Union, WithColors
+from dissection.readers.merged import Merged
+from dissection.readers.subset import Subset
+from dissection.work import Work
 
 SIZE = 8  # up to as many pixels as cells: then nothing is coarse
 
@@ -90,7 +95,8 @@ def test_masks_meet_the_labels_of_other_images(seed: int) -> None:
 def ways(one: World, unit: int) -> int:
     """How many different images' labels the images that the unit fires on can be given, in order."""
     count = 1
-    for categories in {labels.categories for labels in one.given}:
+    best = one.concepts[int(one.iou[unit].argmax())]
+    for categories in {labels.categories for labels in one.given if best.category in labels.categories}:
         members = [i for i, labels in enumerate(one.given) if labels.categories == categories]
         fires = [i for i in members if one.masks[i, unit].any()]
         count *= len(list(permutations(range(len(members)), len(fires))))
@@ -120,6 +126,55 @@ def test_a_unit_that_fires_on_few_images_has_few_ways_to_meet_labels() -> None:
     assert found.smallest_q == pytest.approx(4 / 801)
     alone = World(concepts, labels, masks[:, :1])
     assert significance(alone.cells, alone.iou, permutations=200).smallest_q == pytest.approx(1 / 9)
+
+
+def test_images_without_the_category_of_the_best_label_do_not_count_as_ways() -> None:
+    """The unit is right on one of ten images with objects; that it fires on textures too says nothing of objects."""
+    concepts = [Concept("thing", "object"), Concept("other", "object"), Concept("dotted", "texture")]
+    masks = np.zeros((20, 2, SIZE, SIZE), bool)
+    labels = []
+    for i in range(10):
+        layer = np.full((1, SIZE, SIZE), int(i > 0), np.int32)
+        labels.append(Labels(layer, (), frozenset({"object"})))
+    labels += [Labels(no_layers(SIZE), (2,), frozenset({"texture"}))] * 10
+    masks[0, :] = True
+    masks[10:, 1, 0, 0] = True
+    one = World(concepts, labels, masks)
+    assert one.iou[:, 0].tolist() == [1, 1]
+    found = significance(one.cells, one.iou, permutations=200)
+    assert found.p[0] == pytest.approx(found.p[1]) and found.p[1] >= 0.1
+
+
+def test_labels_are_exchanged_within_each_of_several_joined_sets() -> None:
+    """Both sets carry objects alone, so nothing else tells them apart."""
+    rng = np.random.default_rng(2)
+    known = [Concept("thing", "object"), Concept("other", "object")]
+    layers = [rng.integers(0, 2, (1, SIZE, SIZE)).astype(np.int32) for _ in range(6)]
+    labels = [Labels(layer, (), frozenset({"object"})) for layer in layers]
+    first, second = MemorySet(known, labels[:4]), MemorySet(known, labels[4:])
+    joined = Union([first, second], ["one", "other"])
+    for dataset in (joined, WithColors(joined), Subset(joined, range(6)), Merged(joined, [])):
+        assert [source_of(dataset, i) for i in range(6)] == [0, 0, 0, 0, 1, 1]
+    work = Work(
+        torch.nn.Identity(), ("",), lambda _: torch.zeros(3, 2, 2), joined, 0.1, SIZE, 0, 4, 1, chance=True
+    )
+    cells, overlap = Cells(1, known, SIZE), Overlap(1, known, SIZE)
+    for i in range(6):
+        packed = work.pack(i)
+        assert packed is not None
+        maps = torch.ones(1, SIZE, SIZE)
+        overlap.add(packed, torch.arange(1), maps, torch.zeros(1), watcher=cells.of(i))
+    assert [places.tolist() for places in cells.sources()] == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_one_draw_that_stands_out_of_a_flat_null_does_not_rule_the_pool() -> None:
+    rng = np.random.default_rng(0)
+    null = rng.normal(0.1, 0.01, (100, 50))
+    null[:, 25:] = 0
+    null[0, 25:] = 0.005  # once something, else nothing
+    observed = np.concatenate([np.full(25, 0.4), np.zeros(25)])
+    p, least = pooled_p(observed, null, np.ones(50, bool))
+    assert (p[:25] == least).all()
 
 
 def test_the_whole_restated_slowly() -> None:

@@ -19,7 +19,7 @@ from probes import no_layers, random_labels, some_concepts
 from dissection import compositions as module
 from dissection import patterns as patterns_module
 from dissection.artifact import read_csv, write_csv
-from dissection.chance import Cells
+from dissection.cells import Cells
 from dissection.compositions import compositions
 from dissection.concepts import Concept, Labels, by_category
 from dissection.formulas import (

@@ -272,7 +272,7 @@ def test_an_explanation_carries_what_chance_says_of_names(tmp_path: Path) -> Non
     ]
     assert again.targets[0].top[0].name == why.targets[0].top[0].name == name
     page = nx.write_report(tmp_path / "why").read_text(encoding="utf-8")
-    assert page.count('<image id="crops-') == 2 and "fires without it" in page
+    assert page.count('<image id="crops-') == 2 and "fires beside it" in page
 
 
 def test_only_the_pictures_of_shown_units_are_carried() -> None:

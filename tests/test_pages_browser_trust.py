@@ -83,7 +83,7 @@ def test_why_a_unit_of_a_dissection_has_its_name(show: Any) -> None:
     why = page.locator("#unit-2 .why")
     assert why.evaluate("element => element.open")  # a link to the unit opens it
     on, off = why.locator("figure").all()
-    assert on.inner_text().startswith("fires on it: ") and off.inner_text().startswith("fires without it: ")
+    assert on.inner_text().startswith("fires on it: ") and off.inner_text().startswith("fires beside it: ")
     # three crops and one, all of one size: a row has room for four
     for figure, start, crops in ((on, 0, 3), (off, 3, 1)):
         width, height, room, x, shown, overflow = figure.locator("svg.strip").evaluate(PICTURE)

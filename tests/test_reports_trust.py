@@ -77,15 +77,15 @@ def test_crops_on_both_sides() -> None:
     crops = crops_of(2)  # three for it, one against it
     on, off = why.crop_rows(crops, 2, "cat")
     assert (on["title"], on["start"], on["count"], off["title"], off["start"], off["count"]) == (
-        "fires on it", 0, 3, "fires without it", 3, 1,
+        "fires on it", 0, 3, "fires beside it", 3, 1,
     )  # fmt: skip
     # 100 of 400, 160 of 350 and 220 of 300 pixels
-    assert on["says"] == "“cat” is about 25 to 73 % of its mask there"
+    assert on["says"] == "“cat” is 25 to 73 % of its mask there"
     assert on["alt"] == (
         "Unit 2 fires on “cat”: images/002-for-0.jpg, 25 % of its mask; images/002-for-1.jpg, 46 % of its mask; "
         "images/002-for-2.jpg, 73 % of its mask"
     )
-    assert off["alt"] == "Unit 2 fires where “cat” is not: images/002-against-3.jpg, 0 % of its mask"
+    assert off["alt"] == "Unit 2 fires beside “cat”: images/002-against-3.jpg, 0 % of its mask"
     assert on["all"] == off["all"] == 4 and on["room"] == off["room"] == 4
     assert [one["room"] for one in why.crop_rows(crops_of(0), 0, "cat")] == [2, 2]  # side by side
     (only,) = why.crop_rows(crops_of(3), 3, "cat")
@@ -95,13 +95,13 @@ def test_crops_on_both_sides() -> None:
 
 def test_a_share_is_whole_only_where_that_is_true() -> None:
     crops = [{**crops_of(0)[0], "active": 1000, "labelled": labelled} for labelled in (1, 1000)]
-    assert why.crop_rows(crops, 0, "x")[0]["says"] == "“x” is about 0.10 to 100 % of its mask there"
+    assert why.crop_rows(crops, 0, "x")[0]["says"] == "“x” is 0.10 to 100 % of its mask there"
 
 
 def test_nothing_against_a_name_is_said() -> None:
     assert (
         why.nothing_against(crops_of(3), "cat")
-        == "On no image does it fire where “cat” was looked for and is not."
+        == "On no image where “cat” was looked for does it fire mostly beside it."
     )
     assert why.nothing_against(crops_of(2), "cat") == why.nothing_against([], "cat") == ""
 
@@ -274,9 +274,7 @@ def test_crops_of_an_explanation(explained: Page) -> None:
     images = [a for a in explained.all("image") if (a.get("id") or "").startswith("crops-")]
     assert len(images) == 10
     assert explained.text.count("fires on it") == 10
-    assert (
-        0 < explained.text.count("fires without it") == 10 - explained.text.count("On no image does it fire")
-    )
+    assert 0 < explained.text.count("fires beside it") == 10 - explained.text.count("On no image where")
 
 
 def test_an_older_explanation_still_has_its_page(tmp_path: Path) -> None:

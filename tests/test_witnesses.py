@@ -7,12 +7,12 @@ import pytest
 import torch
 from probes import random_labels, some_concepts
 
-from dissection.chance import Cells
+from dissection.cells import Cells
 from dissection.concepts import NO_LABEL, Concept, Labels, by_category
 from dissection.overlap import Overlap, PackedLabels, iou
 from dissection.witnesses import Witness, witnesses
 
-SIZE = 8  # no larger than the cells are many: what they say is exact
+SIZE = 30  # more than there are cells, and no multiple: what is counted is exact all the same
 
 
 def counted(
@@ -46,8 +46,10 @@ def slowly(
             there = (one.layers == best).any(axis=0) if best not in one.whole else np.ones((SIZE, SIZE), bool)
             looked_for = known[best].category in one.categories
             rows.append((number, int(mask.sum()), int((mask & there).sum()), looked_for))
-        on = sorted((r for r in rows if r[2]), key=lambda r: (-r[2], r[0]))[:2]
-        off = sorted((r for r in rows if r[1] and not r[2] and r[3]), key=lambda r: (-r[1], r[0]))[:2]
+        on = sorted((r for r in rows if 0 < r[2] >= r[1] - r[2]), key=lambda r: (-r[2], r[0]))[:2]
+        off = sorted((r for r in rows if r[1] - r[2] > r[2] and r[3]), key=lambda r: (-(r[1] - r[2]), r[0]))[
+            :2
+        ]
         found[unit] = [("for", *r[:3]) for r in on] + [("against", *r[:3]) for r in off]
     return found
 
@@ -71,22 +73,23 @@ def test_they_are_those_that_a_count_over_pixels_finds(seed: int) -> None:
     maps[:, 3] = -1  # never fires
     cells, ious = counted(known, labels, maps, numbers)
     expected = slowly(known, labels, maps, numbers, ious)
-    found = told(witnesses(cells, ious, range(7)))
+    found = told(witnesses(cells, ious.argmax(1), range(7)))
     assert found == {unit: rows for unit, rows in expected.items() if rows}
     assert 3 not in found and any(kind == "against" for rows in found.values() for kind, *_ in rows)
-    assert told(witnesses(cells, ious, [5, 2])) == {unit: expected[unit] for unit in (5, 2)}
+    assert told(witnesses(cells, ious.argmax(1), [5, 2])) == {unit: expected[unit] for unit in (5, 2)}
 
 
 def test_the_mask_is_shown_where_the_unit_fires() -> None:
     known = [Concept("cat", "object")]
     layer = np.full((1, SIZE, SIZE), NO_LABEL, np.int32)
-    layer[0, :4] = 0
+    layer[0, :15] = 0
     maps = torch.full((1, 1, SIZE, SIZE), -1.0)
-    maps[0, 0, 2:5, 3] = 1
+    maps[0, 0, 3:20, 4:9] = 1
     cells, ious = counted(known, [Labels(layer, (), frozenset({"object"}))], maps, [9])
-    (only,) = witnesses(cells, ious, [0])
-    assert (only.kind, only.image, only.active, only.labelled) == ("for", 9, 3, 2)
-    assert torch.equal(only.above > 0, maps[0, 0] > 0)
+    (only,) = witnesses(cells, ious.argmax(1), [0])
+    assert (only.kind, only.image, only.active, only.labelled) == ("for", 9, 85, 60)
+    rows, columns = (only.above > 0).nonzero(as_tuple=True)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 8, 2, 3)
 
 
 def test_an_image_on_which_nobody_looked_for_the_label_is_not_held_against_it() -> None:
@@ -94,12 +97,26 @@ def test_an_image_on_which_nobody_looked_for_the_label_is_not_held_against_it() 
     cat = np.zeros((1, SIZE, SIZE), np.int32)
     labels = [Labels(cat, (), frozenset({"object"})), Labels(cat + 1, (), frozenset({"color"}))]
     maps = torch.full((2, 1, SIZE, SIZE), -1.0)
-    maps[0, 0, :6] = 1
+    maps[0, 0, :20] = 1
     maps[1, 0, 0] = 1
     cells, ious = counted(known, labels, maps, [0, 1])
     assert ious[0].argmax() == 0
-    assert [one.kind for one in witnesses(cells, ious, [0])] == ["for"]
+    assert [one.kind for one in witnesses(cells, ious.argmax(1), [0])] == ["for"]
 
 
 def test_nothing_counted_no_witness() -> None:
-    assert witnesses(Cells(2, [], SIZE), np.zeros((2, 0)), [0, 1]) == []
+    assert witnesses(Cells(2, [], SIZE), np.zeros(2, np.int64), [0, 1]) == []
+
+
+def test_stripes_beside_the_label_do_not_speak_for_it() -> None:
+    """Mask and label share every coarse cell and no pixel."""
+    known = [Concept("cat", "object")]
+    layer = np.full((1, SIZE, SIZE), NO_LABEL, np.int32)
+    layer[0, ::2] = 0
+    maps = torch.full((2, 1, SIZE, SIZE), -1.0)
+    maps[0, 0, 1::2, :10] = 1
+    maps[1, 0, ::2, :3] = 1
+    labels = [Labels(layer, (), frozenset({"object"}))] * 2
+    cells, ious = counted(known, labels, maps, [0, 1])
+    found = told(witnesses(cells, ious.argmax(1), [0]))
+    assert found == {0: [("for", 1, 45, 45), ("against", 0, 150, 0)]}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dissection.concepts import Concept, ConceptDataset, Labels
+from dissection.concepts import Concept, ConceptDataset, Labels, source_of
 from dissection.images import squash
 from dissection.readers.merged import Rule
 from dissection.scratch import PerThread
@@ -83,6 +83,10 @@ class WithColors:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.base)
+
+    def source(self, index: int) -> int:
+        """Which of several joined sets the image comes from."""
+        return source_of(self.base, index)
 
     def image_id(self, index: int) -> str:
         """As in the set below."""

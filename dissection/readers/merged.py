@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
+from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels, source_of
 from dissection.readers.errors import ConceptSetError, hint
 from dissection.readers.tables import read_table
 
@@ -198,6 +198,10 @@ class Merged:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.base)
+
+    def source(self, index: int) -> int:
+        """Which of several joined sets the image comes from."""
+        return source_of(self.base, index)
 
     def image_id(self, index: int) -> str:
         """As in the set below."""

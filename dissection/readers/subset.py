@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from dissection.concepts import Concept, ConceptDataset, Labels
+from dissection.concepts import Concept, ConceptDataset, Labels, source_of
 from dissection.readers.errors import ConceptSetError
 
 
@@ -72,6 +72,10 @@ class Subset:
     def __len__(self) -> int:
         """The number of images."""
         return len(self.numbers)
+
+    def source(self, index: int) -> int:
+        """Which of several joined sets the image comes from."""
+        return source_of(self.base, self._whole(index))
 
     def image_id(self, index: int) -> str:
         """As in the whole set."""
