@@ -130,9 +130,15 @@ def dissect_layers(
         ValueError: no such layer, or one named twice, maps of another shape, a value that is not finite, no
             labelled image.
     """
+    if isinstance(layers, str):
+        raise ValueError(f"layers: expected a list of names, got the text {layers!r}")
     if not layers or len(set(layers)) < len(layers):
         raise ValueError(f"layers: expected different names, at least one, got {', '.join(layers) or 'none'}")
     rules = rules_of(preset)
+    if permutations == 0 and max_q is not None and max_q < 1:
+        raise ValueError(
+            f"max_q: {max_q} asks what chance gives, but permutations is 0, which does not ask; leave one out"
+        )
     quantile = rules.quantile if quantile is None else quantile
     label_size = rules.label_size if label_size is None else label_size
     min_iou = rules.min_iou if min_iou is None else min_iou

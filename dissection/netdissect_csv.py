@@ -91,9 +91,7 @@ def read_netdissect_csv(path: str | os.PathLike[str], *, min_iou: float = MIN_IO
 def _share(cell: str) -> float:
     value = float(cell)
     if not 0 <= value <= _MOST:
-        raise ValueError(
-            f"expected an IoU from 0 to 1, or a little more where labels count twice, got {cell}"
-        )
+        raise ValueError(f"expected an IoU from 0 to 1 (to 2 where labels count twice), got {cell}")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dissection.presets import PRESETS
+from dissection.threshold import threshold_index
 
 if TYPE_CHECKING:
     from dissection.result import Dissection
@@ -63,10 +64,16 @@ def _positions(names: Dissection) -> int:
 
 
 def chance_lines(names: Dissection) -> list[str]:
-    """How many units each rule would name, in words; empty if chance was not asked."""
+    """How many units each rule would name, in words."""
     told = _chance(names)
+    positions = names.images * _positions(names)
+    if names.quantile is not None and threshold_index(names.quantile, positions) == 0:
+        return [
+            f"no unit can be active: {100 * names.quantile:g} % of {positions} positions is none; use more "
+            "images, or a larger quantile"
+        ]
     if told is None:
-        return []
+        return ["these names were not tested against chance"]
     if names.max_q >= 1:  # whatever chance says
         return [
             f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; chance has no say in names here"

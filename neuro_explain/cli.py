@@ -97,4 +97,5 @@ def run(arguments: list[str]) -> int:
 
 def _with_options(error: Exception) -> str:
     """The message of the library, whose arguments are options here: `weights=` is `--weights`."""
-    return re.sub(r"(?<!\w)(weights|layer|classes|preprocess|download)=(True\b)?", r"--\1", str(error))
+    argument = r"(?<!\w)(weights|layer|classes|preprocess|download)=(?:True\b)?(?=('?))"
+    return re.sub(argument, lambda found: f"--{found[1]}{' ' if found[2] else ''}", str(error))

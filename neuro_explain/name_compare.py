@@ -177,6 +177,9 @@ def compare_names(before: Names, after: Names, *, by_category: bool | None = Non
     Raises:
         ValueError: another number of units.
     """
+    for given in (before, after):
+        if not isinstance(given, Names):
+            raise ValueError(f"expected names, got {given!r}; load_names(path) reads them from a folder")
     if len(before) != len(after):
         raise ValueError(
             f"{before.source} names {len(before)} units and {after.source} {len(after)}: only namers of as many units "

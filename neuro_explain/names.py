@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dissection import readers
-from dissection.artifact import ArtifactError
+from dissection.artifact import MANIFEST, ArtifactError
 from dissection.chance import PERMUTATIONS
 from dissection.concepts import ConceptDataset
 from dissection.dissect import MEMORY, Engine
@@ -117,16 +117,19 @@ def dissect_layers(
         options: those of `dissect`.
 
     Returns:
-        A dissection by the name of its layer, in the given order; the names with their suffix.
+        A dissection by the name of its layer, as it was given, in that order.
 
     Raises:
         ValueError: as `dissect`; a layer named twice.
     """
+    if isinstance(layers, str):
+        raise ValueError(f"layers: expected a list of names, got the text {layers!r}")
     example = example_input(model.net, model.preprocess)
     found = [find_layer(model.net, example, layer=layer, scores=False) for layer in layers]
     if len({one.name for one in found}) < len(found):
         raise ValueError(f"layers: expected different ones, got {', '.join(one.name for one in found)}")
-    return _dissect(model, concepts, {one.name: one.reason for one in found}, cluster, **options)
+    names = _dissect(model, concepts, {one.name: one.reason for one in found}, cluster, **options)
+    return dict(zip(layers, names.values(), strict=True))
 
 
 def _dissect(
@@ -187,6 +190,11 @@ def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) ->
             raise ArtifactError(f"{place} is a dissection, which has its own min_iou; leave it out")
         from neuro_explain.word_names import WordNames, is_word_names  # which itself names by words
 
+        inside = sorted(one.name for one in place.iterdir() if (one / MANIFEST).is_file())
+        if inside and not (place / MANIFEST).exists():
+            raise ArtifactError(
+                f"{place} is no dissection, but holds some: give one of {', '.join(inside)} in it"
+            )
         return WordNames.load(place) if is_word_names(place) else Dissection.load(place)
     if not place.exists():
         raise ArtifactError(

@@ -110,6 +110,8 @@ def composed(row: Row | None) -> str:
     """A unit's composition, as one line; empty if it has none, or one that is its label alone."""
     if row is None or row["length"] < 2:
         return ""
+    if row["single_iou"] is not None and _overlap(row["iou"]) == _overlap(row["single_iou"]):
+        return ""  # no more than its label alone
     alone = f" (one label alone: {_overlap(row['single_iou'])})" if row["single_iou"] is not None else ""
     return f"{row['formula']}, IoU {_overlap(row['iou'])}{alone}"
 

@@ -374,3 +374,12 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_toy_model_is_what_the_tests_think_it_is() -> None:
     assert toy_model().units == 8
+
+
+def test_arguments_of_python_are_options_here() -> None:
+    from neuro_explain.cli import _with_options
+
+    said = _with_options(
+        ValueError("load the model with layer='a.b', or weights=True, or give layer= a name")
+    )
+    assert said == "load the model with --layer 'a.b', or --weights, or give --layer a name"

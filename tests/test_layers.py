@@ -125,14 +125,20 @@ def test_a_fully_connected_unit_is_active_on_whole_images() -> None:
 def test_dissect_layers_of_a_model_names_and_saves_each(tmp_path: Path) -> None:
     tower = Tower(Small(), preprocess=Preprocess(resize=8, input_size=(8, 8)), layer="second")
     found = nx.dissect_layers(tower, noise(), ["first", "fc"], label_size=8, max_q=1, progress=False)
-    assert list(found) == ["first", "fc+1x1"]
-    assert found["fc+1x1"].layer_reason.startswith("fc+1x1: as given, 5 units of 1×1")
+    assert list(found) == ["first", "fc"] and found["fc"].layer == "fc+1x1"
+    assert found["fc"].layer_reason.startswith("fc+1x1: as given, 5 units of 1×1")
     for layer, names in found.items():
         folder = names.save(tmp_path / layer)
-        assert nx.load_names(folder).layer == layer
+        assert nx.load_names(folder).layer == names.layer
         assert nx.write_report(folder).exists()
     with pytest.raises(ValueError, match="layers: expected different ones"):
         nx.dissect_layers(tower, noise(), ["fc", "fc+1x1"])
+    with pytest.raises(ValueError, match="layers: expected a list of names, got the text 'fc'"):
+        nx.dissect_layers(tower, noise(), "fc")
+    with pytest.raises(
+        nx.ArtifactError, match="is no dissection, but holds some: give one of fc, first in it"
+    ):
+        nx.load_names(tmp_path)
 
 
 def test_the_command_writes_a_folder_for_each_layer(
@@ -170,7 +176,7 @@ def test_a_cluster_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         layers = ["fire", "head"]
         alone = nx.dissect_layers(toy_model(), data, layers, **options)
         shared = nx.dissect_layers(toy_model(), data, layers, **options, cluster=Cluster("local", cpus=1))
-        assert list(shared) == ["fire", "head+1x1"]
+        assert list(shared) == ["fire", "head"]
         for layer, names in alone.items():
             assert arrays_of(shared[layer]) == arrays_of(names) and shared[layer].units == names.units
     finally:

@@ -53,7 +53,7 @@ def concepts_table(specs: tuple[str, ...], out: Path) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the set.")
 @click.option(
     "--size",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 4096),
     help="Side in pixels of Broden's label maps; if not given, each image's own, or 112 if it is not square.",
 )
 def concepts_export(specs: tuple[str, ...], layout: str, out: Path, size: int | None) -> None:
@@ -77,12 +77,15 @@ def concepts_export(specs: tuple[str, ...], layout: str, out: Path, size: int | 
 @click.argument("specs", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the set.")
 @click.option(
-    "--size", default=112, type=click.IntRange(min=1), help="Side in pixels of the label maps of all images."
+    "--size",
+    default=112,
+    type=click.IntRange(1, 4096),
+    help="Side in pixels of the label maps of all images.",
 )
 @click.option(
     "--image-size",
     default=224,
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 4096),
     help="Side in pixels of all images: squashed whole, not cropped, so that labels stay aligned.",
 )
 @click.option("--keep-images", is_flag=True, help="Keep each image's own size instead of --image-size.")

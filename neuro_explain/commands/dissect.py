@@ -62,7 +62,8 @@ if TYPE_CHECKING:
 @click.option(
     "--merge",
     metavar="own|FILE",
-    help="Merge synonyms and add broader concepts: by the sets' own table, or a CSV (name, category, into, kind).",
+    help="Merge synonyms and add broader concepts: by the sets' own table, or a CSV (name, category, into, kind: "
+    "synonym or hypernym).",
 )
 @click.option("--exemplars", default=4, help="Example crops per unit.")
 @click.option("--batch-size", default=32, help="Images per forward pass.")
@@ -134,12 +135,18 @@ def dissect(
             check_writable(out / layer, kind="dissection", overwrite=overwrite)
         by_layer = dissect_layers(loaded, opened, wanted, **options)
         found = {out / layer: names for layer, names in zip(wanted, by_layer.values(), strict=True)}
-    told = [_saved(names, folder, overwrite=overwrite, as_json=as_json) for folder, names in found.items()]
+    several = layers is not None
+    told = [
+        _saved(names, folder, several=several, overwrite=overwrite, as_json=as_json)
+        for folder, names in found.items()
+    ]
     if as_json:
         print_json(told[0] if layers is None else told)
 
 
-def _saved(names: Dissection, folder: Path, *, overwrite: bool, as_json: bool) -> dict[str, Any]:
+def _saved(
+    names: Dissection, folder: Path, *, several: bool, overwrite: bool, as_json: bool
+) -> dict[str, Any]:
     """Saves the names of a layer, and says what they come to."""
     from dissection.summary import chance_lines
     from neuro_explain.report import write_report
@@ -148,6 +155,8 @@ def _saved(names: Dissection, folder: Path, *, overwrite: bool, as_json: bool) -
     names.save(folder, overwrite=overwrite, command=command_line(sys.argv[1:]))
     page = write_report(folder)
     if not as_json:
+        if several:
+            click.echo(names.layer_reason)
         for line in chance_lines(names):
             click.echo(line)
         click.echo(

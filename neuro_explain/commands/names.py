@@ -104,4 +104,12 @@ def _write_netdissect_csv(names: Names, path: Path) -> None:
     if not isinstance(names, Dissection):
         raise click.UsageError("--netdissect-csv needs a dissection's folder as its source")
     write_netdissect_csv(names, path)
+    kept_back = sum(
+        name.concept is None and (name.iou or 0.0) >= (names.min_iou or 0.0) for name in names if name.best
+    )
+    if kept_back:
+        click.echo(
+            f"note: that layout knows no significance; {kept_back} units left unnamed by chance have one there",
+            err=True,
+        )
     click.echo(path, err=True)

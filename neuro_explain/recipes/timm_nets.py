@@ -127,7 +127,7 @@ def entries() -> Iterator[ModelEntry]:
     yield ModelEntry(
         "timm:NAME",
         "timm",
-        "any classifier of timm with a convolutional end",
+        "any classifier of timm that ends in maps, or in the tokens of a vision transformer",
         False,
         "give a file, or download" if there else 'timm is missing: pip install "neuro-explain[timm]"',
         _LICENCE,
