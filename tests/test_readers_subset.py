@@ -11,8 +11,8 @@ import pytest
 from concept_sets import write_csv, write_photo
 from probes import MemorySet, labelled_everywhere, some_concepts
 
-from dissection.concepts import ConceptDataset
-from dissection.readers import open_concepts
+from dissection.concepts import Concept, ConceptDataset, Labels
+from dissection.readers import Union, open_concepts
 from dissection.readers.errors import ConceptSetError
 from dissection.readers.subset import Subset, halves
 
@@ -97,6 +97,19 @@ def test_either_half_has_half_of_each_folder_and_each_set(tmp_path: Path) -> Non
         texture = Counter(Path(name).parent.name for name in ids)
         assert (texture["dotted"], texture["grid"]) == (2, 3)
         assert sum(name.startswith("photos/") for name in ids) == 1
+
+
+def test_a_photograph_of_two_sets_is_in_one_half() -> None:
+    known = [Concept("thing", "object")]
+    labels = Labels(np.zeros((1, 2, 2), np.int32), (), frozenset({"object"}))
+    joined = Union([MemorySet(known, [labels] * count) for count in (21, 30)], ["voc", "context"])
+    first, second = halves(joined)
+    names = [{half.image_id(i).rpartition("/")[2] for i in range(len(half))} for half in (first, second)]
+    assert names[0] | names[1] == {f"{number:04d}.png" for number in range(30)}
+    assert not names[0] & names[1] and abs(len(names[0]) - len(names[1])) <= 1
+    assert sorted((*first.numbers, *second.numbers)) == list(range(51))
+    with pytest.raises(ConceptSetError, match="at least 2 photographs"):
+        halves(Union([MemorySet(known, [labels])] * 2, ["voc", "context"]))
 
 
 def test_one_image_has_no_halves() -> None:

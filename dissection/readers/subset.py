@@ -8,7 +8,8 @@ part can be held against what is said of another.
 
 The halves are the same on every machine and in every run: images are sorted by the folder that stands in their id,
 within a folder by the SHA-256 of the id, and dealt out in turn. So either half has half of each folder: of each of
-several joined sets, and of each texture or scene where these lie in folders of their own.
+several joined sets, and of each texture or scene where these lie in folders of their own. Files of one name in several
+joined sets are taken for one photograph (PASCAL's, say, with the labels of VOC and of Context) and stay on one side.
 """
 
 from __future__ import annotations
@@ -108,5 +109,18 @@ def halves(dataset: ConceptDataset) -> tuple[Subset, Subset]:
         known = dataset.image_id(index)
         return known.rpartition("/")[0], hashlib.sha256(known.encode()).hexdigest()
 
-    order = sorted(range(len(dataset)), key=place)
-    return Subset(dataset, sorted(order[::2])), Subset(dataset, sorted(order[1::2]))
+    sides: tuple[list[int], list[int]] = ([], [])
+    dealt: dict[str, tuple[int, int]] = {}
+    turn = 0
+    for index in sorted(range(len(dataset)), key=place):
+        file, source = dataset.image_id(index).rpartition("/")[2], source_of(dataset, index)
+        first, side = dealt.get(file, (source, turn))
+        if first == source:  # else another set has a file of that name: very likely the same photograph
+            side, turn = turn, 1 - turn
+            dealt.setdefault(file, (source, side))
+        sides[side].append(index)
+    if not sides[1]:
+        raise ConceptSetError(
+            "expected a set of at least 2 photographs to cut into halves, got one in several sets"
+        )
+    return Subset(dataset, sorted(sides[0])), Subset(dataset, sorted(sides[1]))
