@@ -122,8 +122,10 @@ class TopValues:
     def _append(self, block: Tensor) -> None:
         self._pending.append(block)
         self._pending_columns += block.shape[1]
-        # Merging costs about as much as it reads, so wait until there is as much new as there is old.
-        if not self.full or self._pending_columns >= self.keep:
+        # Merging costs about as much as it reads, so wait until there is as much new as there is old; and while there
+        # is room for all, until there is none.
+        have = 0 if self.full else self._best.shape[1]
+        if have + self._pending_columns >= self.keep:
             self._merge_pending()
 
     def merge(self, other: TopValues) -> None:

@@ -153,6 +153,10 @@ def test_the_command_writes_a_folder_for_each_layer(
         assert Path(one["page"]).exists() and nx.load_names(one["folder"]).layer
     assert run([*common, "--layers", "features.relu5", "--out", str(out)]) == 1
     assert "features.relu5" in capsys.readouterr().err
+    assert run([*common, "--layers", "features.relu6", "--out", str(out / "head.linear")]) == 2
+    assert "is a result itself" in capsys.readouterr().err
+    assert run([*common, "--layers", "features.relu6", "--out", str(out)]) == 0
+    assert "holds earlier names too: features.relu5, head.linear" in capsys.readouterr().err
     assert run([*common, "--layers", "a", "--layer", "b", "--out", str(tmp_path / "x")]) == 2
 
 

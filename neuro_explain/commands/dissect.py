@@ -96,7 +96,7 @@ def dissect(
     **others: Any,
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
-    from dissection.artifact import check_writable
+    from dissection.artifact import MANIFEST, check_writable
     from dissection.readers.merged import merged
     from neuro_explain.names import dissect as dissect_model
     from neuro_explain.names import dissect_layers, open_concepts
@@ -131,8 +131,15 @@ def dissect(
         found = {out: dissect_model(loaded, opened, **options)}
     else:
         wanted = [layer.strip() for layer in layers.split(",") if layer.strip()]
+        if (out / MANIFEST).exists():
+            raise click.UsageError(
+                f"{out} is a result itself; with --layers give a folder to hold one of each layer"
+            )
         for layer in wanted:
             check_writable(out / layer, kind="dissection", overwrite=overwrite)
+        others_there = sorted(path.parent.name for path in out.glob(f"*/{MANIFEST}"))
+        if older := [name for name in others_there if name not in wanted]:
+            click.echo(f"note: {out} holds earlier names too: {', '.join(older)}", err=True)
         by_layer = dissect_layers(loaded, opened, wanted, **options)
         found = {out / layer: names for layer, names in zip(wanted, by_layer.values(), strict=True)}
     several = layers is not None
