@@ -128,8 +128,8 @@ class Cells:
 
     def met(
         self, best: NDArray[np.int64]
-    ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64], NDArray[np.int64]]:
-        """(unit, place of the image), that image's number, and the pixels that unit and its label `best` `[U]` share.
+    ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
+        """(unit, place of the image) `[M]` each, and the pixels `[M]` that unit and its label `best` `[U]` share there.
 
         Only where there are some; in the order of the images.
         """
@@ -141,8 +141,7 @@ class Cells:
                 units.append(unit[mine].astype(np.int64))
                 pixels.append(both[mine].astype(np.int64))
                 places.append(np.full(int(mine.sum()), place))
-        place_of = np.concatenate(places)
-        return (np.concatenate(units), place_of), self.images()[place_of], np.concatenate(pixels)
+        return (np.concatenate(units), np.concatenate(places)), np.concatenate(pixels)
 
     def _all(self, of: _Kept) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         none = np.zeros(0, np.int64)

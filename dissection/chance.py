@@ -6,15 +6,15 @@
     found.q, found.low, found.high                                         # [U]
 
 On some hundreds of images some label meets any mask. The null hypothesis: which labels an image has does not depend on
-where the unit fires in it. Under it the labels of images of one source (those that carry the same categories) can be
-exchanged; where in an image a unit fires and labels lie, and how often, stays as it is. The statistic is the IoU of the
-*best* label, so that having looked at all labels is paid for.
+where the unit fires in it. Under it the labels of images of one source (one of the joined sets, and those of its images
+that carry the same categories) can be exchanged; where in an image a unit fires and labels lie, and how often, stays as
+it is. The statistic is the IoU of the *best* label, so that having looked at all labels is paid for.
 
 A hundred exchanges alone cannot give a p-value that survives a correction for a thousand units. So each value of the
 null is taken in standard deviations from the mean of its own unit's other values, and all units' values together are
 the null of each. What its own images allow bounds it: a unit that fires on one image of N has only N ways to meet
-labels, so its p is 1/N at least, however well it meets them. q is the false discovery rate over units of Benjamini and
-Hochberg (1995).
+labels, so its p is 1/N at least, however well it meets them; images that do not carry the category of its best label do
+not count. q is the false discovery rate over units of Benjamini and Hochberg (1995).
 
 Masks and labels meet on coarse cells here, where the share of a cell that both cover is taken for the product of their
 shares. What is compared is coarse on both sides: coarseness may cost power, it makes no name.
@@ -138,13 +138,13 @@ class _Meeting:
         self.cells, self.sources = cells, cells.sources()
         self.labels = cells.labels()
         self.row, self.unit, self.pixels = cells.masks()
+        self._carries = cells.carries()
+        self.images = len(self._carries)
         each = len(cells.pixels)
         self.image, self.cell = self.row // each, self.row % each
-        self.images = len(cells.carries())
         counts = np.bincount(self.unit, minlength=cells.units)
         self.active = counts > 0
         self._starts = np.concatenate([[0], np.cumsum(counts)])
-        self._carries = cells.carries()
         self._area = np.stack(
             [
                 np.bincount(self.unit, self.pixels * self._carries[self.image, k], minlength=cells.units)
@@ -201,7 +201,7 @@ class _Meeting:
         drawn = rng.multinomial(self.images, np.full(self.images, 1 / self.images), size=RESAMPLES).T.astype(
             float
         )
-        at, _, both = self.cells.met(best)
+        at, both = self.cells.met(best)
         carried = self.pixels * self._carries[self.image, self.cells.category_of[best[self.unit]]]
 
         def resampled(

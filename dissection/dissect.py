@@ -191,6 +191,7 @@ def dissect_layers(
     )
     everything = _here(work, bar, memory=memory, scratch=scratch) if engine is None else engine(work, bar)
     results = {}
+    fingerprint = weights_fingerprint(net)
     for layer, found in zip(layers, everything, strict=True):
         survey, threshold, overlap = found.survey, found.threshold, found.count.overlap
         intersection, activation_area = (
@@ -225,7 +226,7 @@ def dissect_layers(
         results[layer] = Dissection(
             units=units,
             layer=layer,
-            fingerprint=weights_fingerprint(net),
+            fingerprint=fingerprint,
             source=f"the dissection of {model_name or type(net).__name__} {layer}",
             concept_sets=concept_sets,
             quantile=quantile,

@@ -64,7 +64,7 @@ def witnesses(
         return []
     each = len(cells.pixels)
     image = row // each
-    (of, at_place), _, both = cells.met(best)
+    (of, at_place), both = cells.met(best)
     shared = dict(zip((of * len(cells.images()) + at_place).tolist(), both.tolist(), strict=True))
     carried = cells.carries()[:, cells.category_of]
     numbers = cells.images()

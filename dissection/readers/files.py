@@ -12,7 +12,7 @@ import os
 import posixpath
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
@@ -203,3 +203,18 @@ class FileSet:
                 f"{self.root / mask}: the mask is {width} × {height} pixels, its upright image "
                 f"{image} is {expected[0]} × {expected[1]}; they must be equal"
             )
+
+
+def by_stem(root: Path, folder: str, suffixes: frozenset[str]) -> dict[str, str]:
+    """The files in a folder of a set by their path in it without the suffix.
+
+    Raises:
+        ConceptSetError: two of one stem, or one outside the set.
+    """
+    found: dict[str, str] = {}
+    for path in locate(root, ((f"{folder}:", path) for path in files_under(root, folder, suffixes))):
+        stem = PurePosixPath(path).relative_to(folder).with_suffix("").as_posix()
+        if stem in found:
+            raise ConceptSetError(f"{root}: {found[stem]} and {path} have the same stem; rename one of them")
+        found[stem] = path
+    return found

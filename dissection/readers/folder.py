@@ -12,13 +12,13 @@ every category of `labels.csv`: whoever drew the masks looked for all of them.
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from dissection.concepts import Concept, Labels
 from dissection.images import SUFFIXES
 from dissection.readers import masks
 from dissection.readers.errors import ConceptSetError, MissingFileError
-from dissection.readers.files import FileSet, files_under, locate, set_folder
+from dissection.readers.files import FileSet, by_stem, locate, set_folder
 from dissection.readers.tables import read_table
 
 
@@ -71,8 +71,8 @@ def paired(root: Path, images: str, labelled: str, *, only_labelled: bool = Fals
         labelled: the folder of the masks in it.
         only_labelled: images without a mask are left out instead of refused.
     """
-    photos = _by_stem(root, images, SUFFIXES)
-    drawn = _by_stem(root, labelled, masks.SUFFIXES)
+    photos = by_stem(root, images, SUFFIXES)
+    drawn = by_stem(root, labelled, masks.SUFFIXES)
     bare = [] if only_labelled else sorted(set(photos) - set(drawn))
     lost = sorted(set(drawn) - set(photos))
     if bare:
@@ -86,16 +86,6 @@ def paired(root: Path, images: str, labelled: str, *, only_labelled: bool = Fals
             "bring it back or move the mask away"
         )
     return sorted((photos[stem], drawn[stem]) for stem in drawn)
-
-
-def _by_stem(root: Path, folder: str, suffixes: frozenset[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in locate(root, ((f"{folder}:", path) for path in files_under(root, folder, suffixes))):
-        stem = PurePosixPath(path).relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise ConceptSetError(f"{root}: {found[stem]} and {path} have the same stem; rename one of them")
-        found[stem] = path
-    return found
 
 
 def _values(root: Path) -> dict[int, Concept]:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from dissection.concepts import Concept, Labels
 from dissection.images import SUFFIXES
 from dissection.readers import masks
 from dissection.readers.errors import ConceptSetError, MissingFileError
-from dissection.readers.files import FileSet, files_under, locate, set_folder
+from dissection.readers.files import FileSet, by_stem, set_folder
 
 PHOTOGRAPHS = "JPEGImages"
 VOID = 255
@@ -113,8 +113,8 @@ def voc_pairs(root: Path, folder: str, suffixes: Iterable[str]) -> list[tuple[st
     Raises:
         ConceptSetError: no label file, two of one stem, or one that has no photograph.
     """
-    photographs = _by_stem(root, PHOTOGRAPHS, SUFFIXES)
-    labelled = _by_stem(root, folder, frozenset(suffixes))
+    photographs = by_stem(root, PHOTOGRAPHS, SUFFIXES)
+    labelled = by_stem(root, folder, frozenset(suffixes))
     lost = sorted(set(labelled) - set(photographs))
     if lost:
         raise MissingFileError(
@@ -124,13 +124,3 @@ def voc_pairs(root: Path, folder: str, suffixes: Iterable[str]) -> list[tuple[st
     if not labelled:
         raise MissingFileError(f"{root / folder}: holds no label files ({', '.join(sorted(suffixes))})")
     return [(photographs[stem], labelled[stem]) for stem in sorted(labelled)]
-
-
-def _by_stem(root: Path, folder: str, suffixes: frozenset[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in locate(root, ((f"{folder}:", path) for path in files_under(root, folder, suffixes))):
-        stem = PurePosixPath(path).relative_to(folder).with_suffix("").as_posix()
-        if stem in found:
-            raise ConceptSetError(f"{root}: {found[stem]} and {path} have the same stem; rename one of them")
-        found[stem] = path
-    return found
