@@ -1,9 +1,10 @@
 """Is the explanation true? Take its units away and see what the network says.
 
 The strongest units of the explained target are set to zero in the layer's output, and the rest of the
-network runs on; 100 seeded draws of as many *firing* units show what losing any such units costs. A unit
-that is silent on the image is reported as such: zeroing it changes nothing. The network is not split: the
-layer's hook hands on a batch of ablated copies of one image's maps.
+network runs on; 100 seeded draws of as many *other* units that fire show what losing any such units costs.
+Where fewer others fire than were zeroed there is no fair comparison, and none is made. A unit that is silent
+on the image is reported as such: zeroing it changes nothing. The network is not split: the layer's hook hands
+on a batch of ablated copies of one image's maps.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ class AblationCheck:
         score, probability: of the target before; the probability is None for a contrast.
         score_without, probability_without: after.
         draws: number of random draws.
-        drawn_units: units in each draw.
-        firing: units that fire on this image, from which the draws are taken.
-        random_score, random_probability: spread after zeroing the draws; None if no unit fires.
+        drawn_units: units in each draw: as many as were zeroed, or 0 without draws.
+        firing: units beside the zeroed ones that fire on this image, from which the draws are taken.
+        random_score, random_probability: spread after zeroing the draws; None if too few other units fire.
         seed: of the draws.
         text: all this in words.
     """
@@ -72,13 +73,19 @@ class AblationCheck:
     text: str
 
 
-def draw_units(firing: NDArray[np.int64], count: int, draws: int, seed: int) -> list[list[int]]:
-    """`draws` sets of `count` different firing units (all of them where there are fewer)."""
+def other_units(fires: NDArray[np.bool_], tested: Sequence[int]) -> NDArray[np.int64]:
+    """The units that fire, by a flag for each of U, but for the tested ones: what those are compared with."""
+    others = fires.copy()
+    others[list(tested)] = False
+    return np.flatnonzero(others)
+
+
+def draw_units(others: NDArray[np.int64], count: int, draws: int, seed: int) -> list[list[int]]:
+    """`draws` sets of `count` different units; none where there are fewer: losing fewer costs less."""
+    if not 0 < count <= len(others):
+        return []
     generator = np.random.default_rng(seed)
-    size = min(count, len(firing))
-    return [
-        sorted(generator.choice(firing, size, replace=False).tolist()) for _ in range(draws if size else 0)
-    ]
+    return [sorted(generator.choice(others, count, replace=False).tolist()) for _ in range(draws)]
 
 
 def ablated_outputs(
@@ -161,8 +168,8 @@ def check_by_ablation(
         ValueError: as `ablated_outputs`; scores that are not finite once units are gone.
     """
     fires: NDArray[np.bool_] = np.any(activations, axis=(1, 2))
-    firing = np.flatnonzero(fires)
-    random_sets = draw_units(firing, len(units), draws, seed)
+    others = other_units(fires, units)
+    random_sets = draw_units(others, len(units), draws, seed)
     copies = max(1, _COPY_BYTES // activations.nbytes)
     outputs = ablated_outputs(net, image, layer, [list(units), *random_sets], copies=copies)
     scores = target(outputs).double().numpy()
@@ -182,8 +189,8 @@ def check_by_ablation(
         probability=probability,
         probability_without=None if probabilities is None else float(probabilities[0]),
         draws=len(random_sets),
-        drawn_units=min(len(units), len(firing)),
-        firing=len(firing),
+        drawn_units=len(units) if random_sets else 0,
+        firing=len(others),
         random_score=Spread.of(scores[1:]) if random_sets else None,
         random_probability=Spread.of(probabilities[1:])
         if random_sets and probabilities is not None

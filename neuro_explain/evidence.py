@@ -3,7 +3,8 @@
 The ranking runs over all units, by alpha (the paper) or by contribution `alpha_k · Σ_ij A^k_ij`; ties go to
 the smaller unit number. On a network that ends in global pooling and one linear layer alpha is the same for
 every image, and the contributions add up to the score minus its bias: then the contribution says what
-happened *here*. Unnamed units keep their places, so that a reader sees how much of the decision they carry.
+happened *here*. Unnamed units keep their places, so that a reader sees how much of the decision they carry. A unit
+stands on the side to which it pulls, and one that pulls nowhere on neither: on a narrow layer a side may be short.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class TargetEvidence:
         probability: softmax of the class; None for a contrast and other targets.
         alpha: float32 `[U]`.
         signed_map: Σ_k alpha_k A^k, float32 `[h, w]`.
-        top, bottom: the strongest units for and against it, strongest first.
+        top, bottom: the strongest units for it (of a value above 0) and against it (below 0), strongest first; fewer
+            than were asked for, or none, where fewer pull that way.
         named_alpha_share, named_contribution_share: share of Σ|alpha| and of Σ|contribution| that named units
             carry; None where the sum is 0.
         silent_units: units whose map is zero everywhere on this image.
@@ -135,6 +137,11 @@ class Ranking:
         members = np.sort(self.order)
         return members[np.argsort(self.value[members], kind="stable")]
 
+    def strongest(self, count: int, sign: Literal[1, -1]) -> list[int]:
+        """At most `count` units that pull for the target (1) or against it (-1), strongest first."""
+        order = self.order if sign > 0 else self.reverse
+        return [unit for unit in order[:count].tolist() if sign * self.value[unit] > 0]
+
 
 def rank_units(value: NDArray[np.float64], names: Names, *, named_only: bool = False) -> Ranking:
     """Ranks units by `value` `[U]`, largest first; `named_only` leaves out those without a name."""
@@ -165,7 +172,7 @@ def weigh(
         activations: A, `[U, h, w]`.
         signed_map: `[h, w]`.
         names: of the U units.
-        top: how many units to show in each direction.
+        top: how many units to show in each direction, at most.
         rank_by: what to rank by.
         named_only: rank named units alone.
     """
@@ -209,8 +216,8 @@ def weigh(
         probability,
         alpha,
         signed_map,
-        tuple(evidence(int(u), r) for r, u in enumerate(ranking.order[:top], 1)),
-        tuple(evidence(int(u), r) for r, u in enumerate(ranking.reverse[:top], 1)),
+        tuple(evidence(unit, rank) for rank, unit in enumerate(ranking.strongest(top, 1), 1)),
+        tuple(evidence(unit, rank) for rank, unit in enumerate(ranking.strongest(top, -1), 1)),
         share(alpha.astype(np.float64)),
         share(contribution),
         int(silent.sum()),

@@ -219,6 +219,7 @@ class Explanation:
             command=command,
         )
         units = self._units()
+        maps = [one.activation_map for one in units.values()]
         with new_artifact(folder, manifest, overwrite=overwrite) as draft:
             write_json(draft / "explanation.json", self.to_dict())
             np.savez_compressed(
@@ -227,7 +228,7 @@ class Explanation:
                 signed_map=np.stack([target.signed_map for target in self.targets]),
                 activation=self.activation,
                 unit=np.array(list(units), np.int64),
-                unit_map=np.stack([one.activation_map for one in units.values()]),
+                unit_map=np.array(maps, np.float32).reshape(len(maps), *self.model.map_size),
             )
             self.photograph.save(draft / "image.webp", "WEBP", quality=80, method=4)
             (draft / "exemplars").mkdir()

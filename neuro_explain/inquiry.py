@@ -214,7 +214,6 @@ class Inquiry:
         photograph = image.copy()
         photograph.thumbnail((PHOTOGRAPH_SIDE, PHOTOGRAPH_SIDE), Image.Resampling.LANCZOS)
         shown = {one.index for one in (*first.top, *first.bottom)}
-        tested = any(name.q is not None for name in names)
         # Names from elsewhere than a dissection have no pictures that speak for and against them.
         seen = getattr(names, "witnesses", ())
         witnesses = tuple(one for one in seen if one[0] in shown and one[0] in names.evidence)
@@ -243,7 +242,7 @@ class Inquiry:
                 len(names),
                 names.named,
                 self.verified,
-                getattr(names, "max_q", None) if tested else None,
+                _max_q(names),
             ),
             rank_by=self.rank_by,
             top=self.top,
@@ -269,7 +268,9 @@ class Inquiry:
                 f"The names ({self.names.source}) carry no fingerprint, so it is not verified that they were made "
                 "with this model's weights."
             )
-        if first.zero_map:
+        if untested := _chance_note(self.names):
+            notes.append(untested)
+        if first.zero_map and first.signed_map.size > 1:  # a single cell is no map
             notes.append(
                 f"The weighted sum is ≤ 0 everywhere, so the map for {first.label} is blank; "
                 "the signed map shows where it is least negative."
@@ -281,7 +282,27 @@ class Inquiry:
             )
         if self.names.named == 0:
             notes.append("No unit of this layer has a name, so the explanation can only give numbers.")
+        if self.draws and not first.top:
+            notes.append(
+                f"No unit speaks for {first.label}, so there is none to take away for the ablation check."
+            )
         return notes
+
+
+def _max_q(names: Names) -> float | None:
+    """The false discovery rate that a name may have; None if no unit was tested, or the rule is not known."""
+    tested = any(name.q is not None for name in names)
+    return getattr(names, "max_q", None) if tested else None
+
+
+def _chance_note(names: Names) -> str:
+    """That no test against chance stands behind the names; empty if one does, or if there are no names."""
+    max_q = _max_q(names)
+    if names.named == 0 or (max_q is not None and max_q < 1):
+        return ""
+    tested = any(name.q is not None for name in names)
+    said = "were given whatever chance says of them (q)" if tested else "were not tested against chance"
+    return f"The names ({names.source}) {said}, so some of them may be chance."
 
 
 def open_inquiry(
@@ -300,7 +321,7 @@ def open_inquiry(
     Args:
         tower: what sees the image.
         names: of the units of its layer, or where `load_names` finds them.
-        top: how many units to show in each direction.
+        top: how many units to show in each direction, at most.
         rank_by: what to rank by.
         named_only: rank named units alone.
         check: run the ablation check.

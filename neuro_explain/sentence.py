@@ -4,14 +4,15 @@
 
 The sentence takes the named ones among the strongest units in each direction; if fewer than three of them
 are named, it goes on down the ranking and says so ("wall (the 9th strongest)"), but not far: where few units have a
-name that chance would not give, the 60th strongest says nothing of the decision.
+name that chance would not give, the 60th strongest says nothing of the decision. Where fewer units than are shown
+pull in a direction at all, it says how many ("only three units do").
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,34 +90,63 @@ def _unnamed(order: NDArray[np.int64], ranking: Ranking, top: int, sign: int) ->
     return REACH * top if named_further_down else 0
 
 
-def _clause(mentions: list[_Mention], side: str, unnamed: int) -> str:
-    if not mentions and unnamed:
-        return f"none of the {unnamed} units that speak most {side} it has a name"
+@dataclass(frozen=True)
+class _Side:
+    """What speaks in one direction; `unnamed` as in `_unnamed`."""
+
+    side: str
+    mentions: list[_Mention]
+    unnamed: int
+    pulling: int  # units that pull that way
+    few: bool  # fewer of them than are shown
+    named_only: bool
+
+
+def _side(ranking: Ranking, top: int, sign: Literal[1, -1]) -> _Side:
+    order = ranking.order if sign > 0 else ranking.reverse
+    mentions = _mentions(order, ranking, top, sign)
+    return _Side(
+        "for" if sign > 0 else "against",
+        mentions,
+        0 if mentions else _unnamed(order, ranking, top, sign),
+        pulling := int((sign * ranking.value[order] > 0).sum()),
+        pulling < top,
+        len(order) < len(ranking.names),
+    )
+
+
+def _clause(said: _Side) -> str:
+    side, mentions = said.side, said.mentions
+    if not mentions and said.unnamed:
+        return f"none of the {said.unnamed} units that speak most {side} it has a name"
+    if not said.pulling:
+        return f"no {'named ' if said.named_only else ''}unit speaks {side} it"
+    only = ""
+    if said.few:
+        kind = "unnamed " if not mentions else "named " if said.named_only else ""
+        do = "unit does" if said.pulling == 1 else "units do"
+        only = f" (only {number_word(said.pulling)} {kind}{do})"
     if not mentions:
-        return f"no named unit speaks {side} it"
+        return f"no named unit speaks {side} it{only}"
     words = []
     for one in mentions:
         note = f" (the {ordinal(one.rank)} strongest)" if one.rank else ""
         words.append(f"{one.name} ({one.units} units)" if one.units > 1 else one.name + note)
     verb = "speaks" if len(mentions) == 1 and mentions[0].units == 1 else "speak"
-    return f"{listing(words)} {verb} {side} it"
+    return f"{listing(words)} {verb} {side} it{only}"
 
 
 def target_sentence(target: Target, probability: float | None, ranking: Ranking, top: int) -> str:
     """The evidence for one target, one sentence."""
     subject = target.label if probability is None else f"{target.label} ({percent(probability)})"
-    for_it = _mentions(ranking.order, ranking, top, +1)
-    against = _mentions(ranking.reverse, ranking, top, -1)
-    further_for = 0 if for_it else _unnamed(ranking.order, ranking, top, +1)
-    further_against = 0 if against else _unnamed(ranking.reverse, ranking, top, -1)
-    if not (for_it or against or further_for or further_against):
-        return f"{subject}: no named unit speaks for or against it."
-    if further_for and further_against:
-        most = f"none of the {further_for} units that speak most for it has a name"
-        return f"{subject}: {most}, and none of the {further_against} that speak most against it."
-    return (
-        f"{subject}: {_clause(for_it, 'for', further_for)}; {_clause(against, 'against', further_against)}."
-    )
+    sides = for_it, against = _side(ranking, top, 1), _side(ranking, top, -1)
+    clauses = [_clause(one) for one in sides]
+    for nobody in ("no named unit", "no unit"):
+        if clauses == [f"{nobody} speaks {one.side} it" for one in sides]:
+            return f"{subject}: {nobody} speaks for or against it."
+    if for_it.unnamed and against.unnamed:
+        return f"{subject}: {clauses[0]}, and none of the {against.unnamed} that speak most against it."
+    return f"{subject}: {clauses[0]}; {clauses[1]}."
 
 
 def _written(values: Sequence[float], *, share: bool) -> list[str]:
@@ -164,7 +194,7 @@ def check_sentence(check: AblationCheck, target: Target) -> str:
     stays = f"stays at {was}".replace("at below", "below").replace("at above", "above")
     text = f"Without {taken} {what} {change if was != now else stays}"
     if spread is None:
-        text += "; there is nothing to compare with, as no unit fires on this image"
+        text += f"; {_no_comparison(check)}"
     else:
         mean, low, high = drawn_texts
         text += f"; without {_drawn_units(check)} it is {mean} on average"
@@ -214,13 +244,21 @@ def _scores_clause(check: AblationCheck, target: Target) -> str:
     return f"its {what} {moves}, without random ones it is {mean} ({low} to {high})"
 
 
+def _no_comparison(check: AblationCheck) -> str:
+    if not check.firing:
+        return "there is nothing to compare with, as no other unit fires on this image"
+    fire = "unit fires" if check.firing == 1 else "units fire"
+    return f"only {number_word(check.firing)} other {fire} on this image, too few for a fair comparison"
+
+
 def _drawn_units(check: AblationCheck) -> str:
     if check.firing == 1:
-        return "the only unit that fires here"
+        return "the only other unit that fires here"
     count = number_word(check.drawn_units)
     if check.drawn_units == check.firing:  # every draw is the same
-        return f"the {count} units that fire here"
-    return f"{count} random " + ("unit that fires here" if check.drawn_units == 1 else "units that fire here")
+        return f"the {count} other units that fire here"
+    drawn = "unit that fires here" if check.drawn_units == 1 else "units that fire here"
+    return f"{count} other random {drawn}"
 
 
 def _silent_units(check: AblationCheck, units: str) -> str:

@@ -70,6 +70,8 @@ def _card(row: Row, member: Artifact, colours: str) -> Row:
     image, cells = facts["image"], np.clip(member.arrays["signed_map"][0], 0, None)
     left, top, right, bottom = image["crop"]
     width, height = image["width"], image["height"]
+    if cells.size == 1:  # it says nothing of where
+        cells = np.zeros_like(cells)
     picture = draw.thumbnail(
         member.photograph or b"", cells, colours, (left / width, top / height, right / width, bottom / height)
     )
@@ -97,7 +99,9 @@ def _card(row: Row, member: Artifact, colours: str) -> Row:
             "uri": draw.data_uri(picture),
             "width": across,
             "height": down,
-            "alt": f"{image['name']} with the Grad-CAM map for “{said.name}”: {where}",
+            "alt": f"{image['name']} with the Grad-CAM map for “{said.name}”: {where}"
+            if cells.size > 1
+            else f"{image['name']}: {where}",
         },
     }
 
@@ -117,7 +121,7 @@ def _rank(label: str, facts: Row) -> str:
 
 
 def _speaking(target: Row, side: str, rank_by: str) -> list[Row]:
-    """The listed units that pull in this direction; a list may end in units that pull in neither."""
+    """The listed units that pull in this direction; an older list may end in units that pull in neither."""
     return [unit for unit in target[side] if (unit[rank_by] > 0 if side == "for" else unit[rank_by] < 0)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from fractions import Fraction
 
 from reports import draw, trust, why, words
 from reports.contract import Row
@@ -33,6 +34,7 @@ def dissection_view(artifact: Artifact) -> Row:
         if not row["reachable"]
     ]
     height, width = facts["map_size"]
+    active = int(Fraction(repr(float(facts["quantile"]))) * facts["positions"])  # ⌊q·n⌋, exactly
     return {
         "title": f"What the units of {artifact.manifest['model']} detect",
         "manifest": artifact.manifest,
@@ -42,6 +44,7 @@ def dissection_view(artifact: Artifact) -> Row:
         "min_iou": words.plain(facts["min_iou"]),
         "map_cells": f"{width} × {height}",
         "rules": trust.rules(units, facts),
+        "none_active": active == 0,
         "limits": trust.limits(None) if chance else [],
         "graph": _graph(units, facts["categories"]),
         "categories": facts["categories"],
@@ -95,7 +98,8 @@ def _best(rows: list[Row]) -> str:
     if best["iou"] is None:
         return "named without an IoU"
     margin = "" if best["margin"] is None else f" · margin {words.overlap(best['margin'])}"
-    return f"IoU {words.overlap(best['iou'])}{margin} · {words.chance(best['q'])}"
+    chance = "" if best["q"] is None else f" · {words.chance(best['q'])}"
+    return f"IoU {words.overlap(best['iou'])}{margin}{chance}"
 
 
 def _card(row: Row, facts: Row, of_unit: Mapping[str, list[Row]]) -> Row:
@@ -122,7 +126,7 @@ def _card(row: Row, facts: Row, of_unit: Mapping[str, list[Row]]) -> Row:
         "bar": draw.iou_bar(row["iou"] or 0.0, row["iou_low"], row["iou_high"], "plus" if named else "quiet"),
         "margin": None if row["margin"] is None else words.overlap(row["margin"]),
         "runner_up": row["runner_up"],
-        "q": words.chance(row["q"]).removeprefix("q "),
+        "q": words.chance(row["q"]).removeprefix("q ") if chance else None,
         "p": None if row["p"] is None else words.chance(row["p"]).removeprefix("q "),
         "f1": None if row["f1"] is None else words.overlap(row["f1"]),
         "why": _why(row, of_unit),

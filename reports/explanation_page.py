@@ -20,8 +20,7 @@ _AXIS_ENDS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, float("inf"))  #
 _RANKING = {
     "alpha": (
         "Units are ranked by alpha, the mean gradient of the score: how much the score would rise if the "
-        "unit fired more. It does not say whether the unit fires on this photograph; the contribution and "
-        "the heatmaps do."
+        "unit fired more. It does not say whether the unit fires on this photograph; its contribution does."
     ),
     "contribution": (
         "Units are ranked by contribution, alpha times the unit's summed activation: what the unit adds to "
@@ -45,6 +44,7 @@ def explanation_view(artifact: Artifact, colours: str) -> Row:
         "height": image["height"],
         "crop": {"x": left, "y": top, "width": right - left, "height": bottom - top},
         "cut": left > 0.5 or top > 0.5 or right < image["width"] - 0.5 or bottom < image["height"] - 0.5,
+        "places": _has_places(facts),
     }
     targets = [_target(number, artifact, colours) for number in range(len(facts["targets"]))]
     first = facts["targets"][0]
@@ -57,9 +57,11 @@ def explanation_view(artifact: Artifact, colours: str) -> Row:
         "names": names,
         "stage": stage,
         "targets": targets,
+        "spare": _spare(targets),
         "answers": _answers(facts),
         "rest": rest,
         "unverified": names["named"] > 0 and not names["verified"],
+        "untested": names["named"] > 0 and names.get("max_q") is None and not _tested(facts),
         "check": None if facts["check"] is None else _check(facts["check"], wording(first, facts).score),
         "meters": _meters(first),
         "honesty": _honesty(facts),
@@ -70,6 +72,11 @@ def explanation_view(artifact: Artifact, colours: str) -> Row:
         "largest_margin": _largest_margin(facts),
         "named_units": f"{names['named']:,} of {names['units']:,} units named",
     }
+
+
+def _has_places(facts: Row) -> bool:
+    """Whether the maps have several cells; a map of one says nothing of where."""
+    return list(facts["model"]["map_size"]) != [1, 1]
 
 
 def _limits(facts: Row) -> list[Row]:
@@ -114,25 +121,46 @@ def _target(number: int, artifact: Artifact, colours: str) -> Row:
     target = artifact.facts["targets"][number]
     said = wording(target, artifact.facts)
     cells = np.clip(artifact.arrays["signed_map"][number], 0, None)
-    units = target["for"] + target["against"]
+    units, places = target["for"] + target["against"], _has_places(artifact.facts)
     scale = {key: max((abs(unit[key]) for unit in units), default=0.0) for key in ("alpha", "contribution")}
     return {
         "id": f"target-{number}",
         "kind": target["kind"],
         "name": said.name,
         "heading": said.heading,
-        "shown": said.shown,
+        "shown": said.shown if places else "the photograph, without a heatmap",
         "context": said.context,
         "sentence": target["sentence"],
-        "zero": target["zero_map"],
+        "zero": target["zero_map"] and places,
         "where": _where(cells, artifact.facts["image"]),
-        "overlay": draw.data_uri(draw.overlay(cells, colours)),
+        "overlay": draw.data_uri(draw.overlay(cells, colours)) if places else None,
         "shares": _shares(target, artifact.facts["model"]["units"]),
         "columns": [
-            {"title": title, "units": [_unit(unit, scale, artifact) for unit in target[side]], "side": side}
+            {
+                "title": title,
+                "units": [_unit(unit, scale, artifact) for unit in target[side]],
+                "side": side,
+                "few": _few(len(target[side]), artifact.facts),
+            }
             for title, side in zip(said.sides, ("for", "against"), strict=True)
         ],
     }
+
+
+def _spare(targets: list[Row]) -> Row | None:
+    """A unit whose card the script copies for other targets, where the first target has none of its own."""
+    shown = [[unit for column in target["columns"] for unit in column["units"]] for target in targets]
+    return None if shown[0] else next((units[0] for units in shown if units), None)
+
+
+def _few(shown: int, facts: Row) -> str:
+    """What to say of a side with fewer units than were asked for, as no others pull that way; else empty."""
+    if shown >= facts["top"]:
+        return ""
+    kind = "named unit" if facts["named_only"] else "unit"
+    if not shown:
+        return f"No {kind} speaks on this side."
+    return f"Only {words.count(shown, kind)} {'speaks' if shown == 1 else 'speak'} on this side."
 
 
 def _unit(unit: Row, scale: dict[str, float], artifact: Artifact) -> Row:
@@ -140,8 +168,8 @@ def _unit(unit: Row, scale: dict[str, float], artifact: Artifact) -> Row:
     closest = f"(closest: {unit['best_concept']})" if unit["best_concept"] else ""
     crops = _crops(unit, artifact)
     because = trust.unnamed_because(unit, names["min_iou"], names.get("max_q"))
-    state, fires = _fires(unit)
     cells = artifact.arrays["unit_map"][unit["map"]]
+    state, fires = _fires(unit, one_cell=cells.size == 1)
     return {
         "unit": unit["unit"],
         "map": unit["map"],
@@ -171,7 +199,7 @@ def _crops(unit: Row, artifact: Artifact) -> list[Row]:
     return [row for row in artifact.facts["evidence"] if row["unit"] == unit["unit"]]
 
 
-def _fires(unit: Row) -> tuple[str, str]:
+def _fires(unit: Row, *, one_cell: bool) -> tuple[str, str]:
     share = unit["above_threshold"]
     if unit["silent"]:
         return "silent", "silent on this photograph"
@@ -179,6 +207,8 @@ def _fires(unit: Row) -> tuple[str, str]:
         return "fires", f"fires here: mean activation {words.number(unit['activation'])}"
     if share == 0:
         return "below", "below its threshold here"
+    if one_cell:
+        return "fires", "fires here: above its threshold"
     return "fires", f"fires here: {words.percent(share)} of cells above its threshold"
 
 
@@ -279,20 +309,24 @@ def _cell(image: Row, model: Row) -> str:
 
 
 def _chance(names: Row) -> str:
-    if names.get("max_q") is None:
+    if names.get("max_q") is None or names["max_q"] >= 1:
         return ""
     return f" and if chance would hardly give as good a label (q up to {words.plain(names['max_q'])})"
 
 
 def _honesty(facts: Row) -> list[str]:
     model, image, names, first = facts["model"], facts["image"], facts["names"], facts["targets"][0]
-    height, width = model["map_size"]
+    (height, width), places = model["map_size"], _has_places(facts)
     lines = [
         f"{_silent(first, model['units'])}: whatever their alpha, they add nothing to a score here.",
-        f"The maps have {width} × {height} cells. One cell covers about {_cell(image, model)} pixels of the "
-        f"photograph ({image['width']:,} × {image['height']:,}); detail finer than that is interpolation.",
         _RANKING[facts["rank_by"]],
     ]
+    if places:
+        lines.insert(
+            1,
+            f"The maps have {width} × {height} cells. One cell covers about {_cell(image, model)} pixels of the "
+            f"photograph ({image['width']:,} × {image['height']:,}); detail finer than that is interpolation.",
+        )
     if facts["named_only"]:
         lines.append("Only named units were ranked; unnamed ones are left out of the lists above.")
     if names["min_iou"] is not None:
@@ -301,8 +335,6 @@ def _honesty(facts: Row) -> list[str]:
             "A unit is named if the region where it fires most overlaps a concept with an IoU of at "
             f"least {words.plain(names['min_iou'])}{_chance(names)}; {named}."
         )
-    if names["named"] and not _tested(facts):
-        lines.append("The names were not tested against chance (q): some of them may be chance.")
     asked = facts.get("asked")
     if asked is not None and asked["task"] == "caption":
         lines.append(
@@ -311,7 +343,7 @@ def _honesty(facts: Row) -> list[str]:
         )
     if not model["rectified"]:
         lines.append(
-            "The layer's output is not rectified: units can be negative, and a heatmap shows "
-            "their positive part."
+            "The layer's output is not rectified: units can be negative"
+            + (", and a heatmap shows their positive part." if places else ".")
         )
     return lines

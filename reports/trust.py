@@ -22,7 +22,7 @@ def interval(row: Row) -> str:
 
 
 def sure(row: Row) -> str:
-    """IoU, margin and q in one line."""
+    """IoU, margin and q in one line, as far as they are known."""
     if row["iou"] is None and row.get("score") is not None:
         return f"score {row['score']:.2f}"
     if row["iou"] is None:
@@ -32,7 +32,9 @@ def sure(row: Row) -> str:
         parts[0] += f" ({interval(row)})"
     if row["margin"] is not None and row["runner_up"]:
         parts.append(f"{words.overlap(row['margin'])} above “{row['runner_up']}”")
-    return ", ".join([*parts, words.chance(row.get("q"))])
+    if row.get("q") is not None:  # where no name was tested, a page says so once
+        parts.append(words.chance(row["q"]))
+    return ", ".join(parts)
 
 
 def unnamed_because(row: Row, min_iou: float | None, max_q: float | None) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MINUS = "\u2212"
+NO_PLACES = "this layer has no places: a unit gives one number for the whole photograph"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ROWS = ("upper", "centre", "lower")
 _COLUMNS = ("left", "centre", "right")
@@ -108,11 +109,13 @@ def where_hot(
     """Where a map is hot, as a clause for alternative texts and tables.
 
     Args:
-        cells: the map `[h, w]`; its largest cell is what counts, the first of several.
+        cells: the map `[h, w]`; its largest cell is what counts, the first of several. A single cell is no map.
         crop: left, top, right, bottom of the map in the photograph's pixels.
         width: width of the photograph.
         height: height of the photograph.
     """
+    if cells.size == 1:
+        return NO_PLACES
     peak = float(cells.max())
     if peak <= 0:
         return "not above zero anywhere"

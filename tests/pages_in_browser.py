@@ -41,12 +41,20 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         facts["targets"][2]["for"] = facts["targets"][2]["for"][:3]
         facts["check"] = None
 
+    def empty(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        for side in ("for", "against"):
+            facts["targets"][0][side] = []
+        facts["targets"][1]["for"] = facts["targets"][1]["for"][:1]
+        facts["check"] = None
+
     kinds = (("cat", "object"), ("red", "color"))
     concepts = [(f"{name} {i}", category) for i in range(9) for name, category in kinds]
     return {
         "cat": write_report(write_explanation(root / "cat")),
         "fine": write_report(write_explanation(root / "fine", shape=(14, 14), width=300, height=451)),
         "zero": write_report(write_explanation(root / "zero", change=zero, with_strips=False)),
+        "empty": write_report(write_explanation(root / "empty", change=empty, with_strips=False)),
+        "one cell": write_report(write_explanation(root / "one cell", shape=(1, 1))),
         "tested cat": write_report(write_explanation(root / "tested cat", tested=True)),
         "tested units": write_report(write_dissection(root / "tested units", 64, tested=True)),
         "hostile": write_report(hostile_explanation(root / "hostile")),

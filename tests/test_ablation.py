@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from small_nets import LAYER, Split, State, conv_backbone, deep_head_net, gap_net, images
 from torch import Tensor, nn
@@ -23,6 +25,7 @@ from neuro_explain.ablation import (
     ablated_outputs,
     check_by_ablation,
     draw_units,
+    other_units,
 )
 from neuro_explain.targets import Target
 
@@ -85,19 +88,28 @@ def test_the_check_on_paper() -> None:
     assert (check.score, check.score_without) == (14, 4)
     assert check.probability == pytest.approx(1 / (1 + np.exp(-17)))
     assert check.probability_without == pytest.approx(1 / (1 + np.exp(-7)))
-    assert (check.firing, check.drawn_units, check.draws) == (2, 2, DRAWS)
-    assert check.random_score == Spread(1, 1, 1)  # the only two that fire, in every draw
-    assert check.random_probability.mean == pytest.approx(1 / (1 + np.exp(-1)))
-    assert check.text.startswith("Without the two strongest units p(cat) falls from 1.000 to 0.999; ")
+    # Only unit 0 fires besides: to lose one unit costs less than to lose two, whichever they are.
+    assert (check.firing, check.drawn_units, check.draws) == (1, 0, 0)
+    assert check.random_score is check.random_probability is None
+    assert check.text == (
+        "Without the two strongest units p(cat) falls from 1.000 to 0.999; only one other unit fires on this image, "
+        "too few for a fair comparison. One of these two units is silent on this image, so zeroing it changes nothing."
+    )
+
+
+def test_the_tested_units_are_not_drawn() -> None:
+    check = check_paper([1], Target.of_class(0, "cat"))
+    assert (check.firing, check.drawn_units, check.draws) == (1, 1, DRAWS)
+    assert (check.score_without, check.random_score) == (4, Spread(11, 11, 11))  # unit 0, in every draw
+    assert check.random_probability.mean == pytest.approx(1 / (1 + np.exp(-11)))
+    assert "; without the only other unit that fires here it is" in check.text
 
 
 def test_a_contrast_has_no_probability() -> None:
     check = check_paper([0], Target.contrast(0, 1, "cat rather than dog"))
     assert (check.score, check.score_without) == (17, 11)
     assert check.probability is check.probability_without is check.random_probability is None
-    # One firing unit per draw: without unit 0 it is 11, without unit 1 it is 7.
-    assert {check.random_score.p5, check.random_score.p95} == {7, 11}
-    assert 7 < check.random_score.mean < 11
+    assert check.random_score == Spread(7, 7, 7)  # without unit 1, the only other one that fires
     assert "the score of “cat rather than dog” falls from 17.00 to 11.00" in check.text
 
 
@@ -317,17 +329,17 @@ def test_scores_that_are_not_finite_once_units_are_gone() -> None:
 # The draws.
 
 
-@pytest.mark.parametrize(("count", "firing", "size"), [(5, 40, 5), (5, 5, 5), (5, 3, 3), (1, 1, 1)])
-def test_draws(count: int, firing: int, size: int) -> None:
+@pytest.mark.parametrize(("count", "firing"), [(5, 40), (5, 5), (1, 1)])
+def test_draws(count: int, firing: int) -> None:
     units = np.arange(firing) * 3 + 1
     draws = draw_units(units, count, 50, seed=7)
     assert len(draws) == 50
     for draw in draws:
-        assert len(draw) == size == len(set(draw))
+        assert len(draw) == count == len(set(draw))
         assert set(draw) <= set(units.tolist())
         assert all(type(unit) is int for unit in draw)
     assert draws == draw_units(units, count, 50, seed=7)
-    if firing > size:
+    if firing > count:
         assert draws != draw_units(units, count, 50, seed=8)
         assert set().union(*draws) == set(units.tolist())  # 250 picks among 40 leave none out, by this seed
 
@@ -339,8 +351,21 @@ def test_every_firing_unit_is_as_likely() -> None:
     assert np.abs(counts - 1200).max() < 145
 
 
+@pytest.mark.parametrize(("count", "firing"), [(5, 4), (1, 0), (5, 0), (0, 3), (0, 0)])
+def test_no_draws_where_they_would_not_be_fair(count: int, firing: int) -> None:
+    assert draw_units(np.arange(firing), count, 100, seed=0) == []
+
+
+@given(st.lists(st.booleans(), max_size=12), st.data())
+def test_others_are_those_that_fire_and_are_not_tested(fires: list[bool], data: st.DataObject) -> None:
+    tested = data.draw(st.lists(st.integers(0, len(fires) - 1), unique=True)) if fires else []
+    given_flags = np.array(fires, dtype=bool)
+    others = other_units(given_flags, tested)
+    assert others.tolist() == [unit for unit, fire in enumerate(fires) if fire and unit not in tested]
+    assert given_flags.tolist() == fires
+
+
 def test_no_unit_fires() -> None:
-    assert draw_units(np.array([], dtype=np.int64), 5, 100, seed=0) == []
     net, x = gap_net(), images(1)
     with torch.no_grad():
         net.backbone[2].bias.fill_(-1e6)
@@ -353,7 +378,7 @@ def test_no_unit_fires() -> None:
     assert (check.firing, check.drawn_units, check.draws) == (0, 0, 0)
     assert check.random_score is check.random_probability is None
     assert check.score_without == pytest.approx(score, abs=1e-6)
-    assert "no unit fires on this image" in check.text
+    assert "no other unit fires on this image" in check.text
 
 
 def big_check(**options: Any) -> tuple[Split, NDArray[np.float32], AblationCheck]:
@@ -381,8 +406,12 @@ def test_only_firing_units_are_drawn_and_the_spread_is_that_of_the_draws() -> No
     net, activations, check = big_check(draws=40, seed=5)
     firing = np.array([unit for unit in range(12) if activations[unit].any()])
     assert not {2, 7} & set(firing.tolist())
-    assert check.firing == len(firing)
-    outputs = slowly(net, images(1), draw_units(firing, 2, 40, 5)).double()
+    assert 4 in firing.tolist() and check.units == (4, 2)
+    others = firing[firing != 4]
+    assert check.firing == len(others) and check.drawn_units == 2
+    sets = draw_units(others, 2, 40, 5)
+    assert len(sets) == 40 and not {4, 2} & set().union(*sets)
+    outputs = slowly(net, images(1), sets).double()
     scores, probabilities = outputs[:, 3].numpy(), outputs.softmax(dim=1)[:, 3].numpy()
     for spread, values in ((check.random_score, scores), (check.random_probability, probabilities)):
         assert spread.mean == pytest.approx(values.mean(), rel=1e-5)

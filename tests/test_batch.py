@@ -2,73 +2,44 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import os
-import signal
+import re
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from batch_runs import deep_model, explained, nx_image, rows_of, same_rows, write_photographs
 from PIL import Image
 from torch import nn
-from toy import CLASSES, photograph, toy_model, toy_names
+from toy import CLASSES, toy_model, toy_names
 
 import neuro_explain as nx
-from dissection.artifact import ArtifactError, read_artifact
-from neuro_explain.batch import BatchRun, explain_batch, job, plan
-from neuro_explain.batch.lock import locked
+from dissection.artifact import read_artifact
+from neuro_explain.batch import explain_batch, job, plan
 from neuro_explain.batch.measure import class_alphas
-from neuro_explain.batch.parts import part_path, read_run, sheet_path
-from neuro_explain.batch.plan import Cut, differences
+from neuro_explain.batch.parts import sheet_path
+from neuro_explain.batch.plan import Cut
 from neuro_explain.batch.rows import schema
 from neuro_explain.explain import explain
-from neuro_explain.inputs import Inputs, open_inputs
+from neuro_explain.inputs import open_inputs
 from neuro_explain.model import Model
-from neuro_explain.preprocess import Preprocess
+from reports.batch_rows import unpacked
 
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """Thirteen photographs, one of them broken and one empty, with a list of labels and where they were taken."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    lines = ["image,label,camera"]
-    for number in range(13):
-        path = folder / f"{number:02d}.png"
-        photograph(40 + number, 32, seed=number).save(path)
-        label = CLASSES[number % 6] if number % 4 else ""
-        lines.append(f"{path.name},{label},{'left' if number % 2 else ''}")
-    (folder / "03.png").write_bytes((folder / "03.png").read_bytes()[:200])
-    (folder / "07.png").write_bytes(b"")
-    (folder / "list.csv").write_text("\n".join(lines) + "\n")
-    return folder
+    return write_photographs(tmp_path / "photographs")
 
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "PART", 8)
-
-
-def rows_of(folder: Path) -> pa.Table:
-    return pa.concat_tables(
-        [pq.read_table(path) for path in sorted((folder / "predictions").glob("*.parquet"))]
-    )
-
-
-def explained(model: Model, photographs: Path, out: Path, **options: object) -> BatchRun:
-    inputs = open_inputs(photographs / "list.csv", classes=model.classes)
-    fixed: dict[str, object] = {"batch_size": 4, "workers": 0, "top": 3, "progress": False}
-    return explain_batch(model, inputs, toy_names(model), out, **{**fixed, **options})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rank_by", ["alpha", "contribution"])
@@ -159,31 +130,6 @@ def test_rows_are_what_explain_says_of_each_image(
     assert read_artifact(tmp_path / "out", "batch")["summary"]["errors"] == 2
 
 
-def nx_image(path: Path) -> Image.Image:
-    from dissection.images import read_image
-
-    return read_image(path)
-
-
-class Deep(nn.Module):
-    """A network whose alphas depend on the image."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(4)
-        self.see, self.fire = nn.Conv2d(3, 8, 3, 2, padding=1), nn.ReLU()
-        self.dense, self.out = nn.Linear(8 * 64, 16), nn.Linear(16, 6)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        maps = nn.functional.avg_pool2d(self.fire(self.see(images)), 2)
-        return self.out(torch.relu(self.dense(maps.flatten(1))))
-
-
-def deep_model() -> Model:
-    recipe = Preprocess(input_size=(32, 32), resize=32, mean=(0, 0, 0), std=(1, 1, 1))
-    return Model(Deep().eval(), preprocess=recipe, classes=CLASSES, layer="fire", name="deep")
-
-
 def test_alphas_that_depend_on_the_image_are_kept_for_each(photographs: Path, tmp_path: Path) -> None:
     model = deep_model()
     explained(model, photographs, tmp_path / "out")
@@ -248,22 +194,56 @@ def test_ties_go_to_the_smaller_unit_as_in_an_explanation(photographs: Path, tmp
     model = toy_model()
     with torch.no_grad():
         model.net.head.weight.fill_(1.0)
-    explain_batch(
-        model,
-        open_inputs(photographs / "list.csv", classes=CLASSES),
-        toy_names(model),
-        tmp_path / "out",
-        batch_size=4,
-        workers=0,
-        top=4,
-        rank_by="alpha",
-        progress=False,
-    )
+        model.net.head.weight[:, 4:] = -1.0
+    explained(model, photographs, tmp_path / "out", rank_by="alpha")
     for row in rows_of(tmp_path / "out").to_pylist():
         if row["error"] is None:
             (one,) = row["explained"][:1]
-            assert [unit["unit"] for unit in one["top"]] == [0, 1, 2, 3]
-            assert [unit["unit"] for unit in one["bottom"]] == [0, 1, 2, 3]
+            assert [unit["unit"] for unit in one["top"]] == [0, 1, 2]
+            assert [unit["unit"] for unit in one["bottom"]] == [4, 5, 6]
+
+
+@pytest.mark.parametrize("rank_by", ["alpha", "contribution"])
+def test_lists_are_as_short_as_those_of_an_explanation(
+    photographs: Path, tmp_path: Path, rank_by: str
+) -> None:
+    """Lists of no unit, of one, and of `top`, in one part, each with its own units."""
+    model = toy_model()
+    with torch.no_grad():
+        model.net.head.weight.zero_()
+        model.net.head.weight[0, :4] = -1.0  # it is said of every image: nothing speaks for it
+        model.net.head.weight[1, 5] = 1.0
+        model.net.head.bias.copy_(torch.tensor([1000.0, 500, 0, 0, 0, 0]))
+    explained(model, photographs, tmp_path / "out", rank_by=rank_by, best=2)
+    seen = set()
+    for row in rows_of(tmp_path / "out").to_pylist():
+        if row["error"] is not None:
+            continue
+        why = explain(
+            model,
+            photographs / row["id"],
+            toy_names(model),
+            top=3,
+            rank_by=rank_by,
+            check=False,  # type: ignore[arg-type]
+        )
+        of = {target.index: target for target in why.targets if target.kind == "class"}
+        for one in row["explained"]:
+            alone = of.get(one["class"])
+            if alone is None:
+                continue
+            for side, units in (("top", alone.top), ("bottom", alone.bottom)):
+                assert [unit["unit"] for unit in one[side]] == [unit.index for unit in units]
+                assert [unit["concept"] for unit in one[side]] == [str(unit.concept.name) for unit in units]
+                np.testing.assert_allclose(
+                    [unit["alpha"] for unit in one[side]], [unit.alpha for unit in units]
+                )
+                seen.add((one["class"], side, len(units)))
+    assert {(0, "top", 0), (0, "bottom", 3), (1, "top", 1), (1, "bottom", 0)} <= seen
+    page = nx.write_report(tmp_path / "out").read_text(encoding="utf-8")
+    twin = json.loads(re.search('<script type="application/json" id="twin">(.*?)</script>', page, re.S)[1])
+    assert (unpacked(twin["speaking"]["for"]) == -1).all()
+    assert (unpacked(twin["speaking"]["against"]) >= 0).any()
 
 
 def test_columns_are_those_of_the_schema(photographs: Path, tmp_path: Path) -> None:
@@ -285,128 +265,10 @@ def test_every_image_is_in_one_batch_and_every_batch_in_one_part() -> None:
             assert all(len(rows) == size for _, rows in batches[:-1])
 
 
-def same_rows(one: Path, other: Path) -> bool:
-    return rows_of(one).equals(rows_of(other))
-
-
 def test_workers_do_not_change_a_row(photographs: Path, tmp_path: Path) -> None:
     explained(toy_model(), photographs, tmp_path / "alone")
     explained(toy_model(), photographs, tmp_path / "two", workers=2)
     assert same_rows(tmp_path / "alone", tmp_path / "two")
-
-
-def test_a_run_goes_on_where_it_stopped(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = deep_model()
-    explained(model, photographs, tmp_path / "whole")
-    out = tmp_path / "out"
-    real = job.write_part
-
-    def full(folder: Path, number: int, rows: pa.Table) -> None:
-        if number == 1:
-            raise OSError(28, "No space left on device")
-        real(folder, number, rows)
-
-    monkeypatch.setattr(job, "write_part", full)
-    with pytest.raises(OSError, match="No space"):
-        explained(model, photographs, out)
-    monkeypatch.setattr(job, "write_part", real)
-    assert part_path(out, 0).is_file() and not part_path(out, 1).exists()
-    with pytest.raises(ArtifactError, match="not finished"):
-        read_run(out)
-    with pytest.raises(ArtifactError, match="--resume"):
-        explained(model, photographs, out)
-    before = part_path(out, 0).stat().st_mtime_ns
-    explained(model, photographs, out, resume=True)
-    assert part_path(out, 0).stat().st_mtime_ns == before
-    assert same_rows(tmp_path / "whole", out)
-    again = explained(model, photographs, out, resume=True)  # nothing is left to do
-    assert (again.images, again.errors) == (13, 2)
-
-
-def test_a_damaged_part_is_made_again(photographs: Path, tmp_path: Path) -> None:
-    model = toy_model()
-    explained(model, photographs, tmp_path / "whole")
-    explained(model, photographs, tmp_path / "out")
-    out = tmp_path / "out"
-    (out / "manifest.json").unlink()
-    part_path(out, 0).write_bytes(part_path(out, 0).read_bytes()[:-20])
-    sheet_path(out, 1).unlink()
-    explained(model, photographs, out, resume=True)
-    assert same_rows(tmp_path / "whole", out)
-    assert sheet_path(out, 1).is_file()
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"top": 2}, "options.top: 3 in the run, 2 now"),
-        ({"batch_size": 3}, "options.batch_size"),
-        ({"rank_by": "alpha"}, "options.rank_by"),
-        ({"best": 2}, "options.best"),
-    ],
-)
-def test_other_options_do_not_go_on_with_a_run(
-    photographs: Path, tmp_path: Path, changes: dict[str, object], said: str
-) -> None:
-    model = toy_model()
-    explained(model, photographs, tmp_path / "out")
-    (tmp_path / "out" / "manifest.json").unlink()
-    with pytest.raises(ArtifactError, match=said):
-        explained(model, photographs, tmp_path / "out", resume=True, **changes)
-
-
-def test_another_model_other_names_or_other_images_do_not_go_on_with_a_run(
-    photographs: Path, tmp_path: Path
-) -> None:
-    model = toy_model()
-    out = tmp_path / "out"
-    explained(model, photographs, out)
-    (out / "manifest.json").unlink()
-    other = toy_model()
-    with torch.no_grad():
-        other.net.head.weight[0, 0] += 1
-    with pytest.raises(ArtifactError, match="weights_fingerprint"):
-        explained(other, photographs, out, resume=True)
-    inputs = open_inputs(photographs / "list.csv", classes=model.classes)
-    fixed: dict[str, object] = {"batch_size": 4, "workers": 0, "top": 3, "progress": False, "resume": True}
-    with pytest.raises(ArtifactError, match="names.fingerprint"):
-        explain_batch(model, inputs, toy_names(model, named=(0, 1)), out, **fixed)  # type: ignore[arg-type]
-    text = (photographs / "list.csv").read_text().replace("01.png,street", "01.png,coast")
-    (photographs / "list.csv").write_text(text)
-    with pytest.raises(ArtifactError, match="inputs.fingerprint"):
-        explained(model, photographs, out, resume=True)
-
-
-def test_differences_name_every_key_that_differs() -> None:
-    one = {"a": 1, "b": {"c": 2, "d": [1]}, "e": 0}
-    assert list(differences(one, one)) == []
-    assert list(differences(one, {"a": 1, "b": {"c": 3, "d": [1]}, "f": 0})) == [
-        "b.c: 2 in the run, 3 now",
-        "e: 0 in the run, None now",
-        "f: None in the run, 0 now",
-    ]
-
-
-def test_a_second_writer_is_refused(photographs: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with locked(tmp_path / "out"), pytest.raises(ArtifactError, match="another process"):
-        explained(toy_model(), photographs, tmp_path / "out", resume=True)
-
-
-def test_what_is_not_a_run_is_left_alone(photographs: Path, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(ArtifactError, match="not empty"):
-        explained(toy_model(), photographs, tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
-
-
-def test_a_finished_run_is_never_replaced(photographs: Path, tmp_path: Path) -> None:
-    explained(toy_model(), photographs, tmp_path / "out")
-    with pytest.raises(ArtifactError, match="already holds an artifact; choose another folder$"):
-        explained(toy_model(), photographs, tmp_path / "out")
 
 
 def test_thumbnails_show_what_the_network_is_shown(photographs: Path, tmp_path: Path) -> None:
@@ -451,338 +313,6 @@ def test_options_out_of_range_are_refused(
     assert not (tmp_path / "out").exists()
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-sys.path[:0] = sys.argv[3].split(":")
-from neuro_explain.batch import job, plan
-plan.PART = 8
-from test_batch import deep_model, explained
-real = job.write_part
-def slow(*arguments):
-    real(*arguments)
-    time.sleep(0.05)
-job.write_part = slow
-print("ready", flush=True)
-explained(deep_model(), Path(sys.argv[1]), Path(sys.argv[2]), resume=True, batch_size=2, workers=int(sys.argv[4]))
-print("done", flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_the_rows_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
-    photographs = tmp_path / "photographs"
-    photographs.mkdir()
-    lines = ["image,label,camera"]
-    for number in range(120):
-        photograph(40, 32, seed=number).save(photographs / f"{number:03d}.png")
-        lines.append(f"{number:03d}.png,{CLASSES[number % 6]},x")
-    (photographs / "list.csv").write_text("\n".join(lines) + "\n")
-    (photographs / "050.png").write_bytes(b"broken")
-    explained(deep_model(), photographs, tmp_path / "whole", batch_size=2)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    rng = np.random.default_rng(0)
-    kills = 0
-    for attempt in range(60):
-        out = tmp_path / f"out{kills // 5}"  # each run is killed five times, then it may end
-        command = [sys.executable, "-c", KILLED, photographs, out, ":".join(sys.path), str(attempt % 2)]
-        child = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, env=environment)
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-        time.sleep(float(rng.uniform(0, 0.7)))
-        if kills < 20 and child.poll() is None:
-            child.send_signal(signal.SIGKILL)
-            kills += child.wait() == -signal.SIGKILL
-        else:
-            assert child.wait(timeout=120) == 0
-        child.stdout.close()
-        if (out / "manifest.json").is_file() and kills >= 20:
-            break
-    assert kills == 20
-    for number in range(4):
-        out = tmp_path / f"out{number}"
-        explained(deep_model(), photographs, out, batch_size=2, resume=True)
-        assert same_rows(tmp_path / "whole", out)
-        assert not list(out.rglob("*.writing"))
-
-
-@pytest.mark.slow
-def test_a_lost_worker_costs_nothing(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from neuro_explain.batch import decode
-
-    model = toy_model()
-    explained(model, photographs, tmp_path / "whole")
-    marker = tmp_path / "died"
-    real = decode.read_image
-
-    def dies_once(path: str) -> Image.Image:
-        if path.endswith("09.png") and not marker.exists():
-            marker.write_text("")
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(path)
-
-    monkeypatch.setattr(decode, "read_image", dies_once)
-    gc.disable()  # nothing may wait for it: torch tells of a dead worker whenever a child of the process ends
-    try:
-        explained(model, photographs, tmp_path / "out", workers=1)
-        for _ in range(3):
-            subprocess.run([sys.executable, "-c", ""], check=True)
-    finally:
-        gc.enable()
-    assert marker.exists()
-    assert same_rows(tmp_path / "whole", tmp_path / "out")
-
-
-class Prepared(torch.utils.data.Dataset[object]):
-    """Prepared photographs, with labels and ids as asked for."""
-
-    def __init__(self, model: Model, folder: Path, gives: int) -> None:
-        self.paths = [path for path in sorted(folder.glob("*.png")) if path.name not in ("03.png", "07.png")]
-        self.model, self.gives = model, gives
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, number: int) -> object:
-        image = self.model.preprocess(nx_image(self.paths[number]))
-        given = (image, number % 6 if number % 3 else -1, self.paths[number].name)[: self.gives]
-        return given if self.gives > 1 else image
-
-
-def test_a_label_of_several_classes_is_the_one_that_scores_highest(photographs: Path, tmp_path: Path) -> None:
-    model = deep_model()
-    groups = {"inside": ["kitchen", "office"], "outside": ["street", "coast", "forest", "desert"]}
-    lines = ["image,where,camera"]
-    for number in range(13):
-        lines.append(f"{number:02d}.png,{('inside', 'outside', '')[number % 3]},x")
-    (photographs / "mine.csv").write_text("\n".join(lines) + "\n")
-    inputs = open_inputs(
-        photographs / "mine.csv", classes=model.classes, label_column="where", label_classes=groups
-    )
-    done = explain_batch(
-        model, inputs, toy_names(model), tmp_path / "out", top=3, batch_size=4, workers=0, progress=False
-    )
-    right = 0
-    rows = rows_of(tmp_path / "out").to_pylist()
-    for number, row in enumerate(rows):
-        where = ("inside", "outside", "")[number % 3]
-        assert row["meta.where"] == (where or None) and row["meta.camera"] == "x"
-        if number in (3, 7) or not where:
-            assert (
-                row["label"] is None and row["right"] is None and (row["error"] is None) != (number in (3, 7))
-            )
-            continue
-        image = model.preprocess(nx_image(photographs / row["id"]))[None]
-        with torch.no_grad():
-            scores = model.net(image)[0]
-        allowed = [CLASSES.index(name) for name in groups[where]]
-        assert row["label"] == max(allowed, key=lambda one: float(scores[one]))
-        assert row["right"] == (int(scores.argmax()) in allowed) == (row["label"] == row["predicted"])
-        assert row["explained"][-1]["class"] == row["label"]
-        right += row["right"]
-    assert done.right == right and 0 < right < done.labelled < 13
-
-
-class Early(torch.utils.data.IterableDataset[torch.Tensor]):
-    """Says that it has ten images, and has seven."""
-
-    def __len__(self) -> int:
-        return 10
-
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        return iter(torch.rand(7, 3, 32, 32))
-
-
-def test_a_loader_that_ends_early_is_refused(tmp_path: Path) -> None:
-    model = deep_model()
-    names = toy_names(model)
-    for batch, said in (
-        (2, "gave 1 images in batch 3, expected 2 of its data set's 10"),
-        (7, "ended before batch 1"),
-    ):
-        loader = torch.utils.data.DataLoader(Early(), batch_size=batch)
-        with pytest.raises(ValueError, match=said):
-            explain_batch(model, loader, names, tmp_path / str(batch), top=3, progress=False)
-
-
-@pytest.mark.parametrize("gives", [1, 2, 3])
-def test_a_loader_of_ones_own_gives_the_rows_of_its_images(
-    photographs: Path, tmp_path: Path, gives: int
-) -> None:
-    model = deep_model()
-    loader = torch.utils.data.DataLoader(Prepared(model, photographs, gives), batch_size=4)
-    fixed: dict[str, object] = {"top": 3, "progress": False}
-    done = explain_batch(model, loader, toy_names(model), tmp_path / "out", **fixed)  # type: ignore[arg-type]
-    rows = rows_of(tmp_path / "out").to_pylist()
-    assert done.images == len(rows) == 11 and done.errors == 0
-    assert not (tmp_path / "out" / "thumbnails").exists()
-    for number, row in enumerate(rows):
-        path = loader.dataset.paths[number]  # type: ignore[attr-defined]
-        assert row["id"] == (path.name if gives == 3 else f"{number:09d}")
-        assert row["label"] == (number % 6 if gives > 1 and number % 3 else None)
-        alone = explain(model, path, toy_names(model), top=3, rank_by="contribution", check=False)
-        assert row["predicted"] == alone.predictions[0].index
-        assert [one["unit"] for one in row["explained"][0]["top"]] == [
-            one.index for one in alone.targets[0].top
-        ]
-    # a run that lacks its second part goes on with it
-    whole = rows_of(tmp_path / "out")
-    (tmp_path / "out" / "manifest.json").unlink()
-    part_path(tmp_path / "out", 1).unlink()
-    explain_batch(model, loader, toy_names(model), tmp_path / "out", resume=True, **fixed)  # type: ignore[arg-type]
-    assert rows_of(tmp_path / "out").equals(whole)
-
-
-def test_loaders_that_do_not_keep_their_order_are_refused(photographs: Path, tmp_path: Path) -> None:
-    model = deep_model()
-    images = Prepared(model, photographs, 1)
-    names = toy_names(model)
-    make = torch.utils.data.DataLoader
-    for loader, said in (
-        (make(images, batch_size=4, shuffle=True), "shuffle"),
-        (make(images, batch_size=4, drop_last=True), "drop_last"),
-        (make(images, batch_size=None), "batch_size"),
-        (make(images, batch_size=4, sampler=torch.utils.data.SubsetRandomSampler(range(11))), "by lot"),
-        (
-            make(images, batch_size=4, sampler=torch.utils.data.WeightedRandomSampler([1.0] * 11, 11)),
-            "by lot",
-        ),
-    ):
-        with pytest.raises(ValueError, match=said):
-            explain_batch(model, loader, names, tmp_path / "out", top=3)
-
-
-IMAGE = torch.zeros(3, 32, 32)
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (
-            [(IMAGE, 6)] * 3,
-            r"whole numbers, each that of a class, 0 to 5, or −1 for none; in batch 0 got 6 to 6$",
-        ),
-        ([(IMAGE, 0.5)] * 3, r"whole numbers.*got torch.float64, \[0.5, 0.5\]"),
-        ([(IMAGE, torch.tensor(True))] * 3, "got torch.bool"),
-        ([(IMAGE, torch.zeros(6).long())] * 3, r"got the shape \[2, 6\]"),
-        ([(IMAGE, "sea")] * 3, "got a .*'sea'.*; ids come third"),
-        ([(IMAGE, 1, "a", 7)] * 3, "got 4 things"),
-        ([torch.zeros(3)] * 3, r"images \[B, 3, h, w\].*got \[2, 3\]"),
-        ([torch.zeros(32, 32, 3)] * 3, r"images \[B, 3, h, w\].*got \[2, 32, 32, 3\]"),
-        ([torch.zeros(3, 32, 32, dtype=torch.uint8)] * 3, "got torch.uint8; prepare them"),
-    ],
-)
-def test_what_a_loader_gives_is_what_is_meant(given: list[object], said: str, tmp_path: Path) -> None:
-    model, loader = deep_model(), torch.utils.data.DataLoader(given, batch_size=2)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=said):
-        explain_batch(model, loader, toy_names(model), tmp_path / "out", top=3, progress=False)
-    # refused before anything is made, it stands in nobody's way
-    fine = torch.utils.data.DataLoader([(IMAGE, 1)] * 3, batch_size=2)  # type: ignore[arg-type]
-    assert explain_batch(model, fine, toy_names(model), tmp_path / "out", top=3, progress=False).images == 3
-
-
-def test_ids_that_are_numbers_stay_numbers(tmp_path: Path) -> None:
-    model = deep_model()
-    loader = torch.utils.data.DataLoader([(IMAGE, -1, 7 + i) for i in range(3)], batch_size=2)  # type: ignore[arg-type]
-    explain_batch(model, loader, toy_names(model), tmp_path / "out", top=3, progress=False)
-    assert rows_of(tmp_path / "out")["id"].to_pylist() == ["7", "8", "9"]
-
-
-@pytest.mark.parametrize(
-    ("other", "said"), [("id", "id '100' in batch 0, where the run has '0'"), ("label", "label 2 in")]
-)
-def test_a_loader_of_other_images_does_not_go_on_with_a_run(
-    other: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan, "PART", 4)
-    model = deep_model()
-
-    def loader(ids: int = 0, label: int = 1) -> torch.utils.data.DataLoader[object]:
-        images = [(IMAGE, label, ids + i) for i in range(10)]
-        return torch.utils.data.DataLoader(images, batch_size=2)  # type: ignore[arg-type]
-
-    out, fixed = tmp_path / "out", {"top": 3, "progress": False}
-    explain_batch(model, loader(), toy_names(model), out, **fixed)  # type: ignore[arg-type]
-    whole = rows_of(out)
-    (out / "manifest.json").unlink()
-    part_path(out, 2).unlink()
-    wrong = loader(ids=100) if other == "id" else loader(label=2)
-    with pytest.raises(ArtifactError, match=said):
-        explain_batch(model, wrong, toy_names(model), out, resume=True, **fixed)  # type: ignore[arg-type]
-    explain_batch(model, loader(), toy_names(model), out, resume=True, **fixed)  # type: ignore[arg-type]
-    assert rows_of(out).equals(whole)
-
-
-@pytest.mark.parametrize("inputs", [[IMAGE], IMAGE, np.zeros((2, 3, 8, 8)), None])
-def test_what_is_no_source_of_images_is_refused(inputs: object, tmp_path: Path) -> None:
-    model = deep_model()
-    with pytest.raises(ValueError, match="inputs: expected a folder, a list, a pattern, .* got a "):
-        explain_batch(model, inputs, toy_names(model), tmp_path / "out", top=3)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ConnectionResetError(104, "Connection reset by peer"),
-        ConnectionRefusedError(111, "Connection refused"),
-        FileNotFoundError(2, "No such file or directory"),
-        EOFError(),
-        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
-        RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
-    ],
-)
-def test_however_the_loss_of_a_worker_shows_the_run_goes_on(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    from neuro_explain.batch import decode
-
-    model = toy_model()
-    explained(model, photographs, tmp_path / "whole")
-    times = iter(range(100))
-
-    class Fails(torch.utils.data.DataLoader):  # type: ignore[type-arg]
-        def __iter__(self):  # type: ignore[no-untyped-def]
-            for number, batch in enumerate(super().__iter__()):
-                if number == 3 and next(times) == 0:
-                    raise error
-                yield batch
-
-    monkeypatch.setattr(decode, "DataLoader", Fails)
-    explained(model, photographs, tmp_path / "out")
-    assert next(times) > 0
-    assert same_rows(tmp_path / "whole", tmp_path / "out")
-
-
-def test_a_worker_that_is_lost_again_and_again_ends_the_run_with_a_sentence(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from neuro_explain.batch import decode
-
-    class Fails(torch.utils.data.DataLoader):  # type: ignore[type-arg]
-        def __iter__(self):  # type: ignore[no-untyped-def]
-            yield from ()
-            raise EOFError
-
-    monkeypatch.setattr(decode, "DataLoader", Fails)
-    with pytest.raises(OSError, match="died 3 times.*--resume"):
-        explained(toy_model(), photographs, tmp_path / "out")
-
-
-def test_an_error_inside_a_worker_is_not_its_loss(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from neuro_explain.batch import decode
-
-    def fails(*_: object) -> None:
-        raise ZeroDivisionError("a bug")
-
-    monkeypatch.setattr(decode, "thumbnail", fails)
-    with pytest.raises(ZeroDivisionError, match="a bug"):
-        explained(toy_model(), photographs, tmp_path / "out", workers=1)
-
-
 def test_a_network_in_training_mode_comes_back_as_it_was() -> None:
     net = nn.Sequential(
         nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
@@ -809,77 +339,6 @@ def test_the_plan_is_json_and_says_what_was_run(photographs: Path, tmp_path: Pat
     assert found["alpha_varies"] is False and found["units"] == 8 and found["map"] == [8, 8]
     names = pd.read_csv(tmp_path / "out" / "units.csv")
     assert list(names["unit"]) == list(range(8)) and names["concept"][0] == "red"
-
-
-def test_inputs_are_counted_and_none_is_an_error(tmp_path: Path) -> None:
-    model = toy_model()
-    nothing = Inputs([], [], None, None, "sha256:0")
-    with pytest.raises(ValueError, match="image"):
-        explain_batch(model, nothing, toy_names(model), tmp_path / "out", top=3)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_who_outlives_a_killed_run_does_not_hold_its_lock(tmp_path: Path) -> None:
-    """Of a run that is killed, readers may be left for a while."""
-    lines = f"""
-        import os, time
-        from pathlib import Path
-        from neuro_explain.batch.lock import locked
-        with locked(Path({str(tmp_path)!r})):
-            child = os.fork()
-            if child:
-                print(child, flush=True)
-            time.sleep(60)
-    """
-    parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(lines)], stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    try:
-        with pytest.raises(ArtifactError, match="being written by another process"), locked(tmp_path):
-            pass
-        parent.kill()
-        parent.wait()
-        os.kill(child, 0)  # it is still there
-        with locked(tmp_path):
-            pass
-    finally:
-        os.kill(child, signal.SIGKILL)
-        parent.stdout.close()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's own watch must do")
-def test_readers_end_with_a_killed_run(photographs: Path, tmp_path: Path) -> None:
-    """Also those that wait for someone to read what they have read."""
-    lines = f"""
-        import multiprocessing, time
-        from pathlib import Path
-        from neuro_explain.batch.decode import batches
-        from neuro_explain.preprocess import Preprocess
-        path = {str(photographs / "00.png")!r}
-        read = batches([[path] * 16] * 50, Preprocess(), workers=2)
-        next(read)
-        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-        time.sleep(60)
-    """
-    parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(lines)], stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    children = [int(pid) for pid in parent.stdout.readline().split()]
-    parent.stdout.close()
-    assert len(children) == 2
-    time.sleep(1)  # the line to the parent is full by now
-    parent.kill()
-    parent.wait()
-    deadline = time.monotonic() + 10
-    while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
-        state = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in alive]
-        if set(state) == {"Z"}:  # ended; nobody has asked after it
-            break
-        assert time.monotonic() < deadline, state
-        time.sleep(0.1)
 
 
 def test_memory_that_is_free_is_given_back() -> None:

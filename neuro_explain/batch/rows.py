@@ -91,7 +91,7 @@ class Rows:
 
     Args:
         names: of the units.
-        top: how many units in each direction.
+        top: how many units in each direction, at most: none stands where it does not pull.
         rank_by: what the ranking sorts by.
         named_only: rank named units alone.
         alpha_varies: keep the alphas of all units.
@@ -153,17 +153,14 @@ class Rows:
     def _explained(self, measured: Measured, kept: NDArray[np.bool_], bad: NDArray[np.bool_]) -> pa.Array:
         alpha, contribution = measured.alpha.numpy()[kept], measured.contribution.numpy()[kept]
         value = (alpha.astype(np.float64) if self.rank_by == "alpha" else contribution)[:, self._members]
-        # stable: ties go to the smaller unit, in both directions
-        best = self._members[np.argsort(-value, axis=1, kind="stable")[:, : self.top]]
-        worst = self._members[np.argsort(value, axis=1, kind="stable")[:, : self.top]]
         maps = measured.maps.numpy()[kept]
         each = pa.StructArray.from_arrays(
             [
                 pa.array(measured.classes.numpy()[kept].astype(np.int32)),
                 pa.array(measured.scores.numpy()[kept]),
                 pa.array(measured.probabilities.numpy()[kept]),
-                self._units(best, alpha, contribution),
-                self._units(worst, alpha, contribution),
+                self._units(value, alpha, contribution),
+                self._units(-value, alpha, contribution),
                 _lists(maps.reshape(len(maps), int(np.prod(maps.shape[1:]))), np.ones(len(maps), bool)),
             ],
             fields=list(EXPLAINED),
@@ -171,21 +168,26 @@ class Rows:
         return pa.ListArray.from_arrays(_offsets(kept.sum(axis=1)), each, mask=pa.array(bad))
 
     def _units(
-        self, units: NDArray[np.int64], alpha: NDArray[np.float32], contribution: NDArray[np.float64]
+        self, value: NDArray[np.floating], alpha: NDArray[np.float32], contribution: NDArray[np.float64]
     ) -> pa.Array:
-        flat = pa.array(units.ravel().astype(np.int32))
+        """The units with the largest values above 0, of members alone: a list for each row, of `top` or fewer."""
+        # stable: ties go to the smaller unit, in both directions
+        places = np.argsort(-value, axis=1, kind="stable")[:, : self.top]
+        pulls = np.take_along_axis(value, places, axis=1) > 0
+        units = self._members[places]
+        flat = pa.array(units[pulls].astype(np.int32))
         shown = pa.StructArray.from_arrays(
             [
                 flat,
                 self._concept.take(flat),
                 self._category.take(flat),
                 self._iou.take(flat),
-                pa.array(np.take_along_axis(alpha, units, axis=1).ravel()),
-                pa.array(np.take_along_axis(contribution, units, axis=1).ravel().astype(np.float32)),
+                pa.array(np.take_along_axis(alpha, units, axis=1)[pulls]),
+                pa.array(np.take_along_axis(contribution, units, axis=1)[pulls].astype(np.float32)),
             ],
             fields=list(UNIT),
         )
-        return pa.ListArray.from_arrays(_offsets(np.full(len(units), units.shape[1])), shown)
+        return pa.ListArray.from_arrays(_offsets(pulls.sum(axis=1)), shown)
 
 
 def _offsets(lengths: NDArray[np.int64]) -> pa.Array:

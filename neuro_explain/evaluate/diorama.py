@@ -11,7 +11,7 @@ Four questions, on fresh scenes:
   on average. Beside it stands what switching off another object of the scene does to the same unit.
 - Does the explanation speak of what is there? Of the five units with the largest contribution to the predicted
   class, how many are named, and are those concepts present in the scene graph? Beside it: units drawn at random.
-- Do these units decide? Zeroing the five, against zeroing five random firing units.
+- Do these units decide? Zeroing the five, against zeroing as many other units that fire, at random.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dissection.concepts import Concept
 from dissection.fingerprint import weights_fingerprint
 from dissection.names import Names
 from dissection.recording import evaluating, record
-from neuro_explain.ablation import ablated_outputs, draw_units
+from neuro_explain.ablation import ablated_outputs, draw_units, other_units
 from neuro_explain.diorama.scene import ACHROMATIC, Scene, make_scene
 from neuro_explain.diorama.words import SCENES
 from neuro_explain.gradcam import grad_cam
@@ -98,7 +98,8 @@ class TruthReport:
         categories: per scene category.
         present: share of the five strongest units' names, colours not counted, that are in the scene.
         random_present: the same for named units drawn at random.
-        drop, random_drop: how far the logit moves without the five, and without five random firing units.
+        drop, random_drop: how far the logit moves without the five, and without as many other random firing units, in
+            the scenes in which so many others fire; 0 if there is none.
     """
 
     units: int
@@ -156,7 +157,7 @@ class TruthReport:
             f"{min(named):.1f} in the worst category",
             f"of those names {self.present:.1%} are concepts present in the scene (colours not counted); "
             f"of named units drawn at random {self.random_present:.1%}",
-            f"without the {TOP} the logit moves by {self.drop:.2f}, without {TOP} random firing units by "
+            f"without the {TOP} the logit moves by {self.drop:.2f}, without {TOP} other random firing units by "
             f"{self.random_drop:.2f}: {self.ratio:.1f} times as much",
         ]
         width = max(len(each.category) for each in self.categories)
@@ -201,7 +202,7 @@ def truth_report(
         taught: the kind of object that each of the first units was taught, where the network's card says so.
         seed: world of the fresh scenes; not one that the model or the names have seen.
         scenes: how many, over all categories alike.
-        draws: random draws of five firing units per scene.
+        draws: random draws of five other firing units per scene.
         tries: scenes in which each concept is switched off, at most.
 
     Raises:
@@ -234,6 +235,7 @@ def truth_report(
             f"{model.name} classifies none of {scenes} scenes correctly; there is nothing to judge"
         )
     interventions, not_switchable = _interventions(model, names, world, seen, tries)
+    compared = [each for each in good if each.random_drop is not None]
     by_category: dict[str, list[_Evidence]] = defaultdict(list)
     for each in good:
         by_category[each.category].append(each)
@@ -253,8 +255,8 @@ def truth_report(
         ),
         present=_present(good),
         random_present=float(np.mean([each.random_present for each in good])),
-        drop=float(np.mean([each.drop for each in good])),
-        random_drop=float(np.mean([each.random_drop for each in good])),
+        drop=float(np.mean([each.drop for each in compared])) if compared else 0.0,
+        random_drop=float(np.mean([each.random_drop for each in compared])) if compared else 0.0,
     )
 
 
@@ -269,7 +271,7 @@ class _Evidence:
     hits: int
     random_present: float
     drop: float
-    random_drop: float
+    random_drop: float | None  # none where fewer other units fire
 
 
 def _present(evidence: Sequence[_Evidence]) -> float:
@@ -283,12 +285,13 @@ def _weigh(model: Model, names: Names, scene: Scene, draws: int, seed: int) -> _
     activations = cam.activations[0].cpu().double().numpy()
     contribution = cam.alpha[0].reshape(-1).cpu().double().numpy() * activations.sum((1, 2))
     predicted = int(cam.output.argmax(1))
-    five = np.argsort(-contribution, kind="stable")[:TOP]
+    ranked = np.argsort(-contribution, kind="stable")[:TOP]
+    five = ranked[contribution[ranked] > 0]  # as on an explanation's cards
     concepts = scene.concepts()
     counted = [c for unit in five if (c := names[int(unit)].concept) is not None and c.category != "color"]
     everything = [c for name in names if (c := name.concept) is not None and c.category != "color"]
-    firing = np.flatnonzero(activations.any((1, 2)))
-    sets = [five.tolist(), *draw_units(firing, TOP, draws, seed)]
+    others = other_units(np.any(activations, axis=(1, 2)), five.tolist())
+    sets = [five.tolist(), *draw_units(others, len(five), draws, seed)]
     outputs = ablated_outputs(model.net, image, model.layer, sets)[:, predicted].double().numpy()
     moved = np.abs(outputs - float(cam.output[0, predicted]))
     return _Evidence(
@@ -299,7 +302,7 @@ def _weigh(model: Model, names: Names, scene: Scene, draws: int, seed: int) -> _
         hits=sum(concept in concepts for concept in counted),
         random_present=float(np.mean([concept in concepts for concept in everything])) if everything else 0.0,
         drop=float(moved[0]),
-        random_drop=float(moved[1:].mean()),
+        random_drop=float(moved[1:].mean()) if len(sets) > 1 else None,
     )
 
 

@@ -4,6 +4,7 @@
 const targets = (() => {
   const twin = JSON.parse(document.getElementById("twin").textContent);
   const shape = twin.maps.shape;
+  const places = Math.max(...shape) > 1; // a map of one cell says nothing of where, so it is not drawn
   const tables = Object.fromEntries(Object.entries(twin.colours).map(([name, text]) => [name, maps.bytes(text)]));
   const cells = { targets: twin.maps.targets.map(maps.unpack), units: twin.maps.units.map(maps.unpack) };
 
@@ -34,9 +35,10 @@ const targets = (() => {
     // A rectified unit has no negative side: its map is the same in both modes.
     const signed = state.mode === "signed" && !(card && twin.explanation.model.rectified);
     const values = card ? cells.units[card.dataset.map] : cells.targets[state.target];
+    main.dataset.showing = card ? `unit-${card.dataset.unit}` : `target-${state.target}`;
+    if (!places) return;
     draw(main, values, signed);
     find("image.map", main).style.visibility = state.mode === "off" ? "hidden" : "";
-    main.dataset.showing = card ? `unit-${card.dataset.unit}` : `target-${state.target}`;
     const named = card && !card.classList.contains("unnamed");
     const title = card && find('[data-field="title"]', card).textContent;
     const shown = card
@@ -63,6 +65,7 @@ const targets = (() => {
   // The small pictures of units are kept until they shall look otherwise: targets are shown in quick turns.
   const small = new Map();
   const drawCards = () => {
+    if (!places) return;
     for (const card of all(".card", cards)) {
       const map = card.dataset.map;
       const picture = find("svg.photo", card);
@@ -99,7 +102,7 @@ const targets = (() => {
     const [alpha, contribution] = row.dataset.bars.split(" ").map(Number);
     bar(find('[data-bar="alpha"]', card), alpha);
     bar(find('[data-bar="contribution"]', card), contribution);
-    find("svg.photo", card).setAttribute("aria-label", `unit ${row.dataset.unit}: ${card.dataset.where}`);
+    find("svg.photo", card)?.setAttribute("aria-label", `unit ${row.dataset.unit}: ${card.dataset.where}`);
     const examples = find(".examples", card);
     if (!examples) return;
     const picture = document.getElementById(`strip-${row.dataset.unit}`);
@@ -154,8 +157,10 @@ const targets = (() => {
   });
   doubts?.addEventListener("submit", (event) => event.preventDefault());
 
-  const model = find(".card", cards)?.cloneNode(true);
+  // Where the first target has no card, the page carries one to copy.
+  const model = (find(".card", cards) ?? document.getElementById("spare")?.content.querySelector(".card"))?.cloneNode(true);
   const listen = (card) => {
+    if (!places) return;
     const light = (on) => () => {
       state.lit = on ? card : null;
       drawMain();
@@ -182,6 +187,9 @@ const targets = (() => {
     for (const side of sides) {
       const rows = rowsOf(article, sideOf(side));
       find("h3", side).textContent = find(`tbody[data-side="${sideOf(side)}"] [data-field="column"]`, article).textContent;
+      const few = find(`tbody[data-side="${sideOf(side)}"] .few`, article);
+      find(".few", side).hidden = !few;
+      find(".few", side).textContent = few?.textContent ?? "";
       const list = find(".cards", side);
       while (list.children.length > rows.length) list.lastElementChild.remove();
       while (list.children.length < rows.length) {
@@ -227,12 +235,14 @@ const targets = (() => {
     drawMain();
     drawCards();
   };
-  for (const tool of [tools.mode, tools.coarse, tools.paper]) tool.addEventListener("change", redraw);
-  tools.opacity.addEventListener("input", readTools);
-  find("#offer").addEventListener("click", () => {
-    find('input[value="signed"]', tools.mode).checked = true;
-    redraw();
-  });
+  if (places) {
+    for (const tool of [tools.mode, tools.coarse, tools.paper]) tool.addEventListener("change", redraw);
+    tools.opacity.addEventListener("input", readTools);
+    find("#offer").addEventListener("click", () => {
+      find('input[value="signed"]', tools.mode).checked = true;
+      redraw();
+    });
+  }
   for (const link of links) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
@@ -247,7 +257,7 @@ const targets = (() => {
   addEventListener("afterprint", showChosen);
 
   for (const card of all(".card", cards)) listen(card);
-  readTools();
+  if (places) readTools();
   choose(0);
   fromHash();
   return { show, showChosen };
