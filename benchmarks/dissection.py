@@ -25,9 +25,9 @@ from torch import Tensor
 from benchmarks.ratios import seconds
 from dissection.chance import significance
 from dissection.concepts import ConceptDataset, by_category
-from dissection.dissect import MEMORY
 from dissection.exemplars import draw_strips
 from dissection.kept import KeptMaps
+from dissection.options import MEMORY
 from dissection.overlap import Overlap, PackedLabels, iou
 from dissection.recording import evaluating, record
 from dissection.resize import resize

@@ -24,6 +24,7 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from dissection import DISTRIBUTION
 
@@ -211,6 +212,27 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         if not reader.fieldnames:
             raise ValueError(f"{path.name} has no header")
         return list(reader)
+
+
+def read_arrays(folder: Path, names: Sequence[str]) -> dict[str, Any]:
+    """These arrays of `arrays.npz`; raises what `reading` makes a sentence of."""
+    import numpy as np
+
+    with (folder / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        return {name: file[name] for name in names}
+
+
+@contextmanager
+def reading(folder: Path, what: str) -> Iterator[None]:
+    """Makes one sentence of whatever damaged files raise while they are read.
+
+    Raises:
+        ArtifactError: the folder cannot be read as `what`.
+    """
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, EOFError, BadZipFile, csv.Error) as error:
+        raise ArtifactError(f"{folder} cannot be read as {what} ({error}); make it again") from error
 
 
 def read_artifact(folder: str | os.PathLike[str], kind: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ shares. What is compared is coarse on both sides: coarseness may cost power, it 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ PERMUTATIONS = 100
 RESAMPLES = 200
 """Draws of images, for the intervals."""
 _FLAT = 1e-6  # a standard deviation of IoUs below this is rounding
+_IMAGES_AT_ONCE = 1024
 _NARROW = 0.1  # of the median deviation: a unit whose null hardly varies is taken to vary so much
 
 
@@ -61,31 +63,37 @@ def significance(
         raise ValueError(f"permutations: expected at least 2, got {permutations}")
     if best is None:
         best = iou.argmax(axis=1) if iou.shape[1] else np.zeros(len(iou), np.int64)
-    rng = np.random.default_rng(seed)
     meeting = _Meeting(cells)
-    observed = meeting.ious(np.arange(meeting.images)).max(axis=1, initial=0.0)
-    null = np.empty((permutations, cells.units))
-    for row in null:
-        to = np.arange(meeting.images)
-        for places in meeting.sources:
-            to[places] = rng.permutation(places)
-        row[:] = meeting.ious(to).max(axis=1, initial=0.0)
-    p, smallest = pooled_p(observed, null, meeting.active)
-    least = meeting.least_p(best)
+    observed, null = np.zeros(cells.units), np.empty((permutations, cells.units))
+    active, least = np.zeros(cells.units, bool), np.ones(cells.units)
+    low, high = np.zeros(cells.units), np.zeros(cells.units)
+    drawn: NDArray[np.float64] | None = None
+    covered = np.zeros((0, RESAMPLES))
+    for block in meeting.blocks():
+        rng, mine = np.random.default_rng(seed), block.units  # all units see the same exchanges
+        observed[mine] = block.ious(np.arange(meeting.images)).max(axis=1, initial=0.0)
+        for row in null:
+            row[mine] = block.ious(meeting.exchange(rng)).max(axis=1, initial=0.0)
+        active[mine], least[mine] = block.active, block.least_p(best)
+        if iou.size and meeting.images:
+            if drawn is None:
+                drawn = meeting.draws(rng)
+                covered = meeting.covered.T @ drawn
+            low[mine], high[mine] = block.interval(iou, best, drawn, covered)
+    p, smallest = pooled_p(observed, null, active)
     p = np.maximum(p, least)
-    smallest = max(smallest, least[meeting.active].min(initial=1.0))
+    smallest = max(smallest, least[active].min(initial=1.0))
     q = np.ones(cells.units)
-    q[meeting.active] = false_discovery_rate(p[meeting.active])
-    low, high = meeting.interval(iou, best, rng)
+    q[active] = false_discovery_rate(p[active])
     largest = iou.max(axis=1, initial=0.0)
-    tested = max(1, int(meeting.active.sum()))
+    tested = max(1, int(active.sum()))
     return Significance(
         p=p,
         q=q,
         low=low,
         high=high,
         smallest_q=min(1.0, float(smallest) * tested),
-        error=float(np.abs(observed - largest)[meeting.active].mean()) if meeting.active.any() else 0.0,
+        error=float(np.abs(observed - largest)[active].mean()) if active.any() else 0.0,
         permutations=permutations,
         seed=seed,
     )
@@ -129,91 +137,122 @@ def false_discovery_rate(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class _Meeting:
-    """Masks on labels, of the same images or of others."""
+    """Labels of all images, and masks of some units after the other."""
 
     def __init__(self, cells: Cells) -> None:
         from scipy import sparse
 
-        self._matrix = sparse.csr_array
+        self.matrix = sparse.csr_array
         self.cells, self.sources = cells, cells.sources()
         self.labels = cells.labels()
-        self.row, self.unit, self.pixels = cells.masks()
-        self._carries = cells.carries()
-        self.images = len(self._carries)
+        self.carries = cells.carries()
+        self.images = len(self.carries)
         each = len(cells.pixels)
-        self.image, self.cell = self.row // each, self.row % each
-        counts = np.bincount(self.unit, minlength=cells.units)
+        covered = []
+        for first in range(0, max(1, self.images), _IMAGES_AT_ONCE):
+            count = min(_IMAGES_AT_ONCE, self.images - first)
+            ends = np.arange(count + 1) * each
+            whole = (np.tile(cells.pixels, count).astype(np.float64), np.arange(count * each), ends)
+            some = self.labels[first * each : (first + count) * each]
+            covered.append(self.matrix(whole, shape=(count, count * each)) @ some)
+        self.covered = sparse.vstack(covered, format="csr")  # pixels of each concept on each image, [N, C]
+        self.concept_area = np.asarray(self.covered.sum(axis=0)).ravel()
+
+    def blocks(self) -> Iterator[_Block]:
+        """All units, as many at once as `cells` says."""
+        for first, end in self.cells.blocks():
+            yield _Block(self, first, end)
+
+    def exchange(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Whose labels each image is given, `[N]`."""
+        to = np.arange(self.images)
+        for places in self.sources:
+            to[places] = rng.permutation(places)
+        return to
+
+    def draws(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """How often each image is drawn, `[N, RESAMPLES]`, images drawn with replacement."""
+        drawn = np.empty((self.images, RESAMPLES))
+        for draw in range(RESAMPLES):  # one by one: all at once they would be there twice
+            drawn[:, draw] = rng.multinomial(self.images, np.full(self.images, 1 / self.images))
+        return drawn
+
+
+class _Block:
+    """Masks of units from `first` to before `end`, on labels of the same images or of others."""
+
+    def __init__(self, meeting: _Meeting, first: int, end: int) -> None:
+        self.meeting, self.cells = meeting, meeting.cells
+        self.units, self.count = slice(first, end), end - first
+        self.image, self.cell, unit, self.pixels = meeting.cells.masks(first, end)
+        self.unit = unit - first
+        counts = np.bincount(self.unit, minlength=self.count)
         self.active = counts > 0
-        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(meeting.labels.indices.dtype)
         self._area = np.stack(
             [
-                np.bincount(self.unit, self.pixels * self._carries[self.image, k], minlength=cells.units)
-                for k in range(len(cells.categories))
+                np.bincount(self.unit, self.pixels * carried[self.image], minlength=self.count)
+                for carried in meeting.carries.T
             ],
             axis=1,
         )
-        cells_of_image = self._matrix(
-            (
-                np.tile(cells.pixels, self.images).astype(np.float64),
-                (np.arange(self.images * each) // each, np.arange(self.images * each)),
-            ),
-            shape=(self.images, self.images * each),
-        )
-        self._covered = cells_of_image @ self.labels  # pixels of each concept on each image, [N, C]
-        self._concept_area = np.asarray(self._covered.sum(axis=0)).ravel()
 
     def ious(self, to: NDArray[np.int64]) -> NDArray[np.float64]:
-        """IoU of each unit with each concept where image i's masks meet the labels of image `to[i]`, `[U, C]`."""
-        rows = to[self.image] * len(self.cells.pixels) + self.cell
-        masks = self._matrix(
-            (self.pixels, rows, self._starts), shape=(self.cells.units, self.labels.shape[0])
-        )
-        both = (masks @ self.labels).toarray().astype(np.float64)
-        union = self._area[:, self.cells.category_of] + self._concept_area - both
+        """IoU of each unit with each concept where image i's masks meet the labels of image `to[i]`, `[u, C]`."""
+        labels = self.meeting.labels
+        rows = (to * len(self.cells.pixels)).astype(labels.indices.dtype)[self.image] + self.cell
+        masks = self.meeting.matrix((self.pixels, rows, self._starts), shape=(self.count, labels.shape[0]))
+        both = (masks @ labels).toarray().astype(np.float64)
+        union = self._area[:, self.cells.category_of] + self.meeting.concept_area - both
         ratio: NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
         return ratio
 
     def least_p(self, best: NDArray[np.int64]) -> NDArray[np.float64]:
-        """1 ÷ the ways in which exchanges can place each unit's images on labels, `[U]`; 1 where it is not active.
+        """1 ÷ the ways in which exchanges can place each unit's images on labels, `[u]`; 1 where it is not active.
 
         Images that do not carry the category of its best label have no part in that.
         """
-        least = np.zeros(self.cells.units)
+        least = np.zeros(self.count)
         if not len(self.cells.category_of):
             return np.exp(least)
-        pairs = np.unique(self.unit * self.images + self.image)
-        unit, image = np.divmod(pairs, max(1, self.images))
-        there = self._carries[image, self.cells.category_of[best[unit]]]
-        for places in self.sources:
-            fires = np.bincount(unit[there & np.isin(image, places)], minlength=self.cells.units)
+        images = self.meeting.images
+        pairs = np.unique(self.unit.astype(np.int64) * images + self.image)
+        unit, image = np.divmod(pairs, max(1, images))
+        there = self.meeting.carries[image, self.cells.category_of[best[self.units][unit]]]
+        for places in self.meeting.sources:
+            fires = np.bincount(unit[there & np.isin(image, places)], minlength=self.count)
             falling = np.log(np.arange(len(places), 0, -1))  # of n (n - 1) …, as many factors as images
             least -= np.concatenate([[0], np.cumsum(falling)])[fires]
         one: NDArray[np.float64] = np.exp(least)
         return one
 
     def interval(
-        self, iou: NDArray[np.float64], best: NDArray[np.int64], rng: np.random.Generator
+        self,
+        iou: NDArray[np.float64],
+        best: NDArray[np.int64],
+        drawn: NDArray[np.float64],
+        covered: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """95 % of the IoU of each unit's best label over images drawn with replacement."""
-        units = self.cells.units
-        if not iou.size or not self.images:
-            return np.zeros(units), np.zeros(units)
-        drawn = rng.multinomial(self.images, np.full(self.images, 1 / self.images), size=RESAMPLES).T.astype(
-            float
-        )
-        at, both = self.cells.met(best)
-        carried = self.pixels * self._carries[self.image, self.cells.category_of[best[self.unit]]]
+        """95 % of the IoU of each unit's best label over images drawn with replacement, `[u]` each.
 
-        def resampled(
-            pixels: NDArray[Any], unit: NDArray[np.int64], image: NDArray[np.int64]
-        ) -> NDArray[np.float64]:
-            shape = (units, self.images)
-            return np.asarray(self._matrix((pixels.astype(float), (unit, image)), shape=shape) @ drawn)
+        Args:
+            iou: of all units, `[U, C]`.
+            best: of all units, `[U]`.
+            drawn: how often each image is drawn, `[N, RESAMPLES]`.
+            covered: pixels of each concept on these, `[C, RESAMPLES]`.
+        """
+        mine = best[self.units]
+        (of, at), both = self.cells.met(best, self.units.start, self.units.stop)
+        carried = self.pixels * self.meeting.carries[self.image, self.cells.category_of[mine[self.unit]]]
 
-        common = resampled(both, *at)
-        union = resampled(carried, self.unit, self.image) + (self._covered.T @ drawn)[best] - common
+        def resampled(pixels: NDArray[Any], unit: NDArray[Any], image: NDArray[Any]) -> NDArray[np.float64]:
+            shape = (self.count, self.meeting.images)
+            return np.asarray(self.meeting.matrix((pixels.astype(float), (unit, image)), shape=shape) @ drawn)
+
+        common = resampled(both, of - self.units.start, at)
+        union = resampled(carried, self.unit, self.image) + covered[mine] - common
         ratio = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-        true = iou[np.arange(units), best]
+        true = iou[self.units][np.arange(self.count), mine]
         low, high = np.quantile(ratio, [0.025, 0.975], axis=1)
         # a label that counts twice may have an IoU above 1, which draws of pixels do not reach
         return np.minimum(low, true), np.maximum(high, true)

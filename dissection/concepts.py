@@ -10,6 +10,7 @@ Bring your own data by writing a class with the five members of `ConceptDataset`
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +21,47 @@ from numpy.typing import NDArray
 from PIL import Image
 
 NO_LABEL = -1
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line and paragraph separators
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+class ConceptNameError(ValueError):
+    """A name that cannot be shown as it is; the message says which character is in it."""
 
 
 @dataclass(frozen=True, order=True)
 class Concept:
-    """A thing that a unit may detect. Two concepts are the same if name and category are equal."""
+    """A thing that a unit may detect. Two concepts are the same if name and category are equal.
+
+    Both stand in tables, on pages and on terminals, so neither may hold what breaks a line there or turns what stands
+    beside it around: control characters (a tab and a line break are such), separators of lines and paragraphs, lone
+    surrogates, and the controls that embed, override or isolate a direction of writing (U+202A to U+202E, U+2066 to
+    U+2069). Letters of any script are welcome.
+
+    Raises:
+        ConceptNameError: one of these characters.
+    """
 
     name: str
     category: str
 
+    def __post_init__(self) -> None:
+        for what, text in (("name", self.name), ("category", self.category)):
+            wrong = "" if text.isprintable() else next(filter(_unshown, text), "")
+            if wrong:
+                known = unicodedata.name(wrong, "a control character")
+                raise ConceptNameError(
+                    f"{what} {text!a}: holds U+{ord(wrong):04X} ({known}), which cannot be shown in a line of text; "
+                    f"take it out of the {what}"
+                )
+
     def __str__(self) -> str:
         return f"{self.name} ({self.category})"
+
+
+def _unshown(character: str) -> bool:
+    """Whether it has no place in a name; see `Concept`."""
+    return unicodedata.category(character) in _BREAKING or unicodedata.bidirectional(character) in _TURNING
 
 
 @dataclass(frozen=True)

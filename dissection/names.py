@@ -14,11 +14,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dissection.arguments import shown
 from dissection.concepts import Concept, by_category
 from dissection.presets import Ties, best_labels
 
@@ -120,7 +122,16 @@ class Names:
         return iter(self.units)
 
     def __getitem__(self, unit: int) -> UnitName:
-        """The name of a unit. Raises IndexError outside 0…U-1."""
+        """The name of a unit. Raises IndexError outside 0…U-1, TypeError for what is no number."""
+        if not isinstance(unit, Integral) or isinstance(unit, bool):
+            hint = (
+                "names.find() takes a word"
+                if isinstance(unit, str)
+                else "names.units is a tuple of all of them"
+            )
+            raise TypeError(
+                f"names[…]: expected a unit's number, 0 to {len(self.units) - 1}, got {shown(unit)}; {hint}"
+            )
         if not 0 <= unit < len(self.units):
             raise IndexError(f"unit {unit}: {self.source} has units 0 to {len(self.units) - 1}")
         return self.units[unit]
@@ -137,6 +148,8 @@ class Names:
 
     def find(self, concept: str, category: str | None = None) -> list[UnitName]:
         """The units named `concept` (any case), the surest first; empty if it is known but names none.
+
+        Only plain names are searched, no formulas over labels (`compositions`): "bed and not pillow" is no bed.
 
         Raises:
             ValueError: no unit has it as its best label or runner-up; the message offers near names.

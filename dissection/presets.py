@@ -128,7 +128,7 @@ def preset(name: str) -> Rules:
     Raises:
         ValueError: there are none.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
     return PRESETS[name]
 

@@ -40,9 +40,13 @@ _RELUS = frozenset({F.relu, F.relu_, F.relu6, torch.relu, torch.relu_, Tensor.re
 
 @dataclass
 class Recording:
-    """What `record` saw: `output`, the layer's detached output, any shape, set by the forward pass."""
+    """What `record` saw: `output`, the layer's detached output, any shape, set by the forward pass.
+
+    With `graph`, `root` is the same output undetached: all that follows the layer grows from it.
+    """
 
     layer: str
+    root: Tensor | None = None
     _output: Tensor | None = None
 
     @property
@@ -140,7 +144,7 @@ class _Tokens:
 
     Attributes:
         map: `[N, D, H, W]`, a view.
-        others: the tokens before, `[N, T - H·W, D]`, detached.
+        others: the tokens before, `[N, T - H·W, D]`, detached unless the graph is wanted.
         whole: what the layer put out: the tokens, or a tuple that begins with them.
         flat: whether it is `[N, D]`.
     """
@@ -151,7 +155,7 @@ class _Tokens:
     flat: bool = False
 
     @classmethod
-    def of(cls, layer: str, output: Any, size: tuple[int, int]) -> _Tokens:
+    def of(cls, layer: str, output: Any, size: tuple[int, int], *, graph: bool) -> _Tokens:
         tokens = output[0] if isinstance(output, tuple) and output else output
         cells = size[0] * size[1]
         flat = isinstance(tokens, Tensor) and tokens.dim() == 2 and cells == 1
@@ -165,7 +169,8 @@ class _Tokens:
             )
         before = tokens.shape[1] - cells
         cut = tokens[:, before:].transpose(1, 2).reshape(len(tokens), tokens.shape[2], *size)
-        return cls(cut, tokens[:, :before].detach(), output, flat)
+        others = tokens[:, :before]
+        return cls(cut, others if graph else others.detach(), output, flat)
 
     def with_map(self, maps: Tensor) -> Any:
         """The layer's output with other maps `[S, D, H, W]` in place of its own; S may differ if N is 1."""
@@ -186,6 +191,7 @@ def record(
     layer: str,
     *,
     leaf: bool = False,
+    graph: bool = False,
     edit: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Recording]:
     """Records one layer's output while the block runs the network once.
@@ -199,6 +205,8 @@ def record(
         leaf: gradients are switched on at this layer, the copy kept is a leaf that requires them, and what
             the rest of the network sees grows from it: one backward pass then ends here, and nothing
             before the layer is kept if the block runs with gradients off.
+        graph: the rest of the network sees a copy that hangs on the layer's output in the graph, and that output is
+            kept as `root`, which nothing writes into: one graph to differentiate both down to the layer and through it.
         edit: what the rest of the network sees instead of the output; gets the output, returns a tensor.
 
     Yields:
@@ -213,7 +221,7 @@ def record(
     recording = Recording(layer)
 
     def take(output: Any) -> Any:
-        tokens = None if size is None else _Tokens.of(layer, output, size)
+        tokens = None if size is None else _Tokens.of(layer, output, size, graph=graph)
         if tokens is not None:
             output = tokens.map
         if not isinstance(output, Tensor):
@@ -230,14 +238,16 @@ def record(
                 f"layer {layer!r} puts out {output.dtype}, which has no gradient; choose a layer with "
                 "floating-point maps"
             )
-        kept = output.detach().clone()
+        if graph:
+            recording.root = output.clone()
+        kept = output.detach().clone() if recording.root is None else recording.root.detach()
         recording._output = kept
         if leaf:
             torch.set_grad_enabled(True)
             kept.requires_grad_()
-        if not leaf and edit is None:
+        if not leaf and not graph and edit is None:
             return None
-        passed_on = kept.clone()
+        passed_on = (kept if recording.root is None else recording.root).clone()
         if edit is not None:
             passed_on = edit(passed_on)
         return passed_on if tokens is None else tokens.with_map(passed_on)

@@ -8,7 +8,6 @@ The folder's files and columns stand in docs/artifacts.md.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections import Counter
@@ -16,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +22,12 @@ from numpy.typing import NDArray
 from dissection import also, formulas
 from dissection.also import label_rows
 from dissection.artifact import (
-    ArtifactError,
     describe_run,
     new_artifact,
+    read_arrays,
     read_artifact,
     read_csv,
+    reading,
     write_csv,
     write_json,
 )
@@ -56,6 +55,7 @@ _ARRAYS = (
 _RUN = ("batch_size", "exemplars", "compositions")
 _CHANCE = ("p", "q", "low", "high")
 _EXEMPLAR_COLUMNS = ("unit", "rank", "image", "peak")
+_OPTIONAL = ("evidence.csv", "compositions.csv")  # older artifacts, or those without formulas, lack them
 _WITNESS_COLUMNS = ("unit", "rank", "kind", "image", "active", "labelled")
 
 
@@ -187,12 +187,14 @@ class Dissection(Names):
 
     def to_frame(self) -> pd.DataFrame:
         """A row per unit with the columns of `units.csv`, indexed by unit."""
-        counts = dict.fromkeys(("intersection", "activation_area", "concept_area"), "Int64")
-        frame: pd.DataFrame = units_frame(self._unit_rows()).astype(counts)
+        types = dict.fromkeys(("intersection", "activation_area", "concept_area"), "Int64")
+        types |= dict.fromkeys(("precision", "recall", "f1", "formula_iou"), "float64")
+        frame: pd.DataFrame = units_frame(self._unit_rows()).astype(types | {"formula": "string"})
         return frame
 
     def _unit_rows(self) -> list[dict[str, object]]:
         index = {concept: number for number, concept in enumerate(self.concepts)}
+        formulas_found = {one.unit: one for one in self.compositions if one.text}
         rows = []
         for name in self.units:
             counts: tuple[int | None, ...] = (None, None, None)
@@ -204,6 +206,9 @@ class Dissection(Names):
             row["active_pixels"] = int(self.active_pixels[name.unit])
             row |= zip(("intersection", "activation_area", "concept_area"), counts, strict=True)
             row |= _agreement(*counts, twice=PRESETS[self.preset].twice)
+            formula = formulas_found.get(name.unit)
+            row["formula"] = None if formula is None else formula.text
+            row["formula_iou"] = None if formula is None else formula.iou
             rows.append(row)
         return rows
 
@@ -320,35 +325,31 @@ class Dissection(Names):
         """
         path = Path(folder)
         manifest = read_artifact(path, KIND)
-        try:
+        with reading(path, "a dissection"):
             summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-            with (path / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-                asked = dict(summary).get("chance")
-                chance = None
-                if asked is not None:
-                    chance = Significance(
-                        **{name: file[name] for name in _CHANCE},
-                        smallest_q=asked["smallest_q"],
-                        error=asked["coarse_error"],
-                        permutations=asked["permutations"],
-                        seed=asked["seed"],
-                    )
+            arrays = read_arrays(path, _ARRAYS)
+            asked = dict(summary).get("chance")
+            chance = None
+            if asked is not None:
+                chance = Significance(
+                    **read_arrays(path, _CHANCE),
+                    smallest_q=asked["smallest_q"],
+                    error=asked["coarse_error"],
+                    permutations=asked["permutations"],
+                    seed=asked["seed"],
+                )
             table = read_csv(path / "concepts.csv")
             concepts = tuple(Concept(row["name"], row["category"]) for row in table)
             best = [
                 (int(row["unit"]), int(row["rank"]), row["image"], float(row["peak"]))
                 for row in read_csv(path / "exemplars.csv")
             ]
+            seen, formulas_found = (
+                read_csv(path / name) if (path / name).exists() else [] for name in _OPTIONAL
+            )
             witnesses = [
                 (int(r["unit"]), int(r["rank"]), r["kind"], r["image"], int(r["active"]), int(r["labelled"]))
-                for r in (read_csv(path / "evidence.csv") if (path / "evidence.csv").exists() else ())
-            ]
-            composed = [
-                composition_from(row)
-                for row in (
-                    read_csv(path / "compositions.csv") if (path / "compositions.csv").exists() else ()
-                )
+                for r in seen
             ]
             ious = iou(
                 *(arrays[n] for n in ("intersection", "activation_area", "concept_area", "category_of"))
@@ -392,9 +393,7 @@ class Dissection(Names):
                 max_q=max_q,
                 chance=chance,
                 preset=preset,
-                compositions=tuple(composed),
+                compositions=tuple(composition_from(row) for row in formulas_found),
                 options={key: options[key] for key in _RUN if key in options},
                 **arrays,
             )
-        except (LookupError, ValueError, TypeError, EOFError, BadZipFile, csv.Error) as error:
-            raise ArtifactError(f"{path} cannot be read as a dissection ({error}); make it again") from error

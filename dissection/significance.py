@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,3 +30,29 @@ class Significance:
     error: float
     permutations: int
     seed: int
+
+
+def out_of_reach(smallest_p: float, max_q: float, *, tested: int, more: str) -> list[str]:
+    """Says so where one unit alone cannot get a name, however much it stands out; nothing where it can.
+
+    Where k of U units stand out as far as can be told, the q of each is U · p / k.
+
+    Args:
+        smallest_p: what p can be at least.
+        max_q: the false discovery rate that a name may have.
+        tested: U, the units that could get a name.
+        more: what to ask for more of.
+    """
+    together = math.ceil(
+        smallest_p * tested / max_q - 1e-9
+    )  # rounding may leave it a little above a whole number
+    if together <= 1:
+        return []
+    if together > tested:
+        return [
+            f"no unit can be named: q would exceed {max_q:g} even if all {tested} stood out; use more {more}"
+        ]
+    return [
+        f"a unit that stands out alone cannot be named: {together} or more of {tested} must, for a q of {max_q:g}; "
+        f"use more {more}"
+    ]

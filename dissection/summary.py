@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dissection.presets import PRESETS
+from dissection.significance import out_of_reach
 from dissection.threshold import threshold_index
 
 if TYPE_CHECKING:
@@ -78,10 +79,14 @@ def chance_lines(names: Dissection) -> list[str]:
         return [
             f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; chance has no say in names here"
         ]
+    tested = int((names.active_pixels > 0).sum())
     return [
         f"{told['named_by_iou_alone']} units reach IoU {names.min_iou:g}; {told['named_by_q_alone']} have a label "
         f"that chance would hardly give (q up to {names.max_q:g}; that of a single one could be "
-        f"{told['smallest_q']:.2g}; coarse cells put IoU off by {told['coarse_error']:.2g})"
+        f"{told['smallest_q']:.2g}; coarse cells put IoU off by {told['coarse_error']:.2g})",
+        *out_of_reach(
+            told["smallest_q"] / max(1, tested), names.max_q, tested=tested, more="permutations or images"
+        ),
     ]
 
 

@@ -19,11 +19,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from dissection.cells import Cells
+from dissection.cells import BUDGET, Cells
 from dissection.concepts import Concept
 from dissection.exemplars import BestImages, Crop, Exemplar
 from dissection.kept import KeptBatch
@@ -185,6 +186,7 @@ class Count:
         device: where the counting runs.
         chance: keep what `chance.significance` needs.
         compositions: keep what `compositions` needs.
+        budget, folder: what chance needs of memory, and where the rest of it goes, see `Cells`.
 
     Attributes:
         overlap: the integers.
@@ -204,10 +206,14 @@ class Count:
         device: torch.device | str = "cpu",
         chance: bool = False,
         compositions: bool = False,
+        budget: int = BUDGET,
+        folder: Path | None = None,
     ) -> None:
         units = len(threshold)
         self.overlap = Overlap(units, concepts, label_size, rules=rules, device=device)
-        self.cells = Cells(units, concepts, label_size, device=device) if chance else None
+        self.cells = None
+        if chance:
+            self.cells = Cells(units, concepts, label_size, device=device, budget=budget, folder=folder)
         self.patterns = Patterns(units, concepts, label_size, device=device) if compositions else None
         self.maps: dict[tuple[int, int], Tensor] = {}
         self._threshold, self._on_device = threshold, threshold.to(device)
@@ -254,6 +260,8 @@ def count_all(
     device: torch.device | str = "cpu",
     chance: bool = False,
     compositions: bool = False,
+    budget: int = BUDGET,
+    folder: Path | None = None,
     done: Callable[[int], object] = lambda _count: None,
 ) -> Count:
     """Counts what was kept; `done` is called with the number of images just counted."""
@@ -266,6 +274,8 @@ def count_all(
         device=device,
         chance=chance,
         compositions=compositions,
+        budget=budget,
+        folder=folder,
     )
     for batch in kept:
         count.add(batch)

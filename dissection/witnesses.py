@@ -59,22 +59,19 @@ def witnesses(
         units: those that are asked for.
         count: at most so many images for, and so many against.
     """
-    row, unit, pixels = cells.masks()
-    if not len(row) or not cells.concepts:
+    if not cells.concepts:
         return []
     each = len(cells.pixels)
-    image = row // each
-    (of, at_place), both = cells.met(best)
-    shared = dict(zip((of * len(cells.images()) + at_place).tolist(), both.tolist(), strict=True))
     carried = cells.carries()[:, cells.category_of]
     numbers = cells.images()
-    ends = np.searchsorted(unit, np.arange(cells.units + 1))
     found = []
     for one in units:
-        mine = slice(ends[one], ends[one + 1])
-        places, where = np.unique(image[mine], return_inverse=True)
-        active = np.bincount(where, pixels[mine])
-        on_label = np.array([shared.get(one * len(numbers) + place, 0) for place in places.tolist()])
+        image, of_unit, _, pixels = cells.masks(one, one + 1)
+        places, where = np.unique(image, return_inverse=True)
+        active = np.bincount(where, pixels)
+        (_, met), both = cells.met(best, one, one + 1)
+        on_label = np.zeros(len(places), np.int64)
+        on_label[np.searchsorted(places, met)] = both
         beside = active - on_label
         # a stable sort of the negated values leaves equals in the order of the images
         most_on = [
@@ -89,8 +86,8 @@ def witnesses(
         for rank, (kind, at) in enumerate(chosen):
             here = where == at
             share = np.zeros(each)
-            cell = row[mine][here] % each
-            share[cell] = pixels[mine][here] / cells.pixels[cell]
+            cell = of_unit[here]
+            share[cell] = pixels[here] / cells.pixels[cell]
             # a cell is inside if half of it is active, or as much as the fullest one
             above = torch.from_numpy(share - min(0.5, share.max() / 2)).float().view(cells.grid, cells.grid)
             found.append(

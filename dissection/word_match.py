@@ -7,7 +7,7 @@
 
 Oikarinen and Weng, *CLIP-Dissect* (ICLR 2023), Sec. 3: P = I · T', the cosines of image and word embeddings; q_k, a
 unit's activations averaged over positions, one number per image; the name is the word with the largest similarity of
-q_k and P. Of its five similarities this is SoftWPMI, which the paper takes by default:
+q_k and P. Of its five similarities this is SoftWPMI, the one that the authors take by default:
 
     p(t|x)         = softmax over words of a · P                                       a = 10
     p(x in B_k)    = 0.998 for the first image, falling by equal steps towards 0.97    K = 100, others 0
@@ -15,8 +15,11 @@ q_k and P. Of its five similarities this is SoftWPMI, which the paper takes by d
     p(t)           = mean over units of E[p(t|B_k)]
     SoftWPMI(t, k) = log E[p(t|B_k)] - lambda · log p(t)                               lambda = 1
 
-The paper has ten thousand images and more. On fewer, K is a tenth of them: the hundred strongest of two hundred would
-be half of all.
+These constants are the defaults of `soft_wpmi` in the authors' program (Trustworthy-ML-Lab/CLIP-dissect,
+`similarity.py`), whose `describe_neurons.py` takes this similarity if no other is asked for. There 1e-7 is added inside
+of the logarithm; here nothing is, since 1 - p(x in B_k) keeps its argument at 0.002 or above. The program takes K = 100
+whatever the number of images, which are ten thousand and more in the paper. On fewer, K is a tenth of them here: the
+hundred strongest of two hundred would be half of all.
 """
 
 from __future__ import annotations

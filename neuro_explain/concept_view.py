@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dissection.inventory import Inventory, inventory
+from dissection.readers.errors import ConceptSetError
 from neuro_explain.names import open_concepts
 
 
@@ -23,7 +24,7 @@ def show_concepts(
         size: S at which labels are counted.
 
     Raises:
-        ValueError: a broken set, an unknown label or category.
+        ConceptSetError: a broken set, an unknown label or category.
     """
     from tqdm import tqdm
 
@@ -34,14 +35,19 @@ def show_concepts(
         lambda numbers: tqdm(numbers, desc="reading labels", unit="image", disable=None, delay=1),
     )
     if label is not None:
-        examples = stock.examples(label, category, limit)
+        try:
+            examples = stock.examples(label, category, limit)
+        except ConceptSetError as error:
+            raise ConceptSetError(f"{', '.join(specs)}: {error}") from error
         lines = [f"{one.image}: {_share(one.pixels, stock)} {one.concept}" for one in examples]
         if not examples:
             lines = [f"no image has the label {label}"]
         return lines, {"label": label, "examples": [asdict(one) for one in examples]}
     known = [one.category for one in stock.categories]
     if category is not None and category not in known:
-        raise ValueError(f"category {category!r} is not in this set; it has {', '.join(known)}")
+        raise ConceptSetError(
+            f"{', '.join(specs)}: category {category!r} is not in this set; it has {', '.join(known)}"
+        )
     return list(_lines(stock, category)), _data(stock, category)
 
 

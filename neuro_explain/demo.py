@@ -38,6 +38,7 @@ FRESH_SEED, FRESH_SCENES = 8, 300
 """The world of the scenes that are explained, and how many are looked through for mistakes."""
 
 EXPLAINED, MISTAKES = 12, 3
+_AT_ONCE = 32  # scenes of a forward pass
 
 # Photographs that come inside scikit-image's package, without a download.
 PHOTOGRAPHS = (
@@ -135,13 +136,17 @@ def choose_scenes(model: Model, names: Names) -> tuple[list[Chosen], int]:
     mistakes: list[Chosen] = []
     correct: dict[str, Chosen] = {}
     right = 0
-    for index in tqdm(range(len(world)), desc="looking for mistakes", unit="scene", disable=None, delay=1):
-        scene = world.scene(index)
-        if predicted_class(model, scene.image()) != scene.category:
-            mistakes.append(Chosen(scene))
-            continue
-        right += 1
-        correct.setdefault(scene.category, Chosen(scene))
+    with tqdm(total=len(world), desc="looking for mistakes", unit="scene", disable=None, delay=1) as looking:
+        for first in range(0, len(world), _AT_ONCE):
+            scenes = [world.scene(index) for index in range(first, min(first + _AT_ONCE, len(world)))]
+            answers = predicted_classes(model, [scene.image() for scene in scenes])
+            for scene, answer in zip(scenes, answers, strict=True):
+                if answer != scene.category:
+                    mistakes.append(Chosen(scene))
+                    continue
+                right += 1
+                correct.setdefault(scene.category, Chosen(scene))
+            looking.update(len(scenes))
     for index in range(len(world)):
         if len(mistakes) >= MISTAKES:
             break
@@ -158,20 +163,20 @@ def provoke(model: Model, names: Names, scene: Scene) -> Chosen | None:
     evidence = explain(model, image, names, rank_by="contribution", check=False).targets[0]
     concepts = (unit.concept for unit in evidence.top if unit.contribution > 0)
     off = tuple(sorted({c for c in concepts if c is not None and c.category in ("object", "part")}))
-    if not off or predicted_class(model, scene.image(without=off)) == scene.category:
+    if not off or predicted_classes(model, [scene.image(without=off)])[0] == scene.category:
         return None
     return Chosen(scene, off)
 
 
-def predicted_class(model: Model, image: Image.Image) -> str:
-    """The class with the highest score."""
+def predicted_classes(model: Model, images: Sequence[Image.Image]) -> list[str]:
+    """The class of each image with the highest score."""
     import torch
 
     from dissection.recording import evaluating
 
-    batch = model.preprocess(image)[None].to(model.device, model.dtype)
+    batch = torch.stack([model.preprocess(image) for image in images]).to(model.device, model.dtype)
     with evaluating(model.net) as net, torch.no_grad():
-        return model.classes[int(net(batch).argmax(1))]
+        return [model.classes[number] for number in net(batch).argmax(1).tolist()]
 
 
 def _photographs(

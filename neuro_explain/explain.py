@@ -11,12 +11,13 @@ another network would label units at random, so they are refused.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import overload
 
 from PIL import Image
 from torch import Tensor
 
+from dissection.arguments import shown, whole_number
 from neuro_explain.ablation import DRAWS
 from neuro_explain.evidence import RankBy
 from neuro_explain.explanation import Explanation, Prediction
@@ -96,9 +97,16 @@ def explain(
 
     Raises:
         ArtifactError: the names are of another layer or of other weights.
+        TypeError: an argument of the wrong kind.
         ValueError: an unknown class, an unreadable image, scores that are not finite.
     """
     check_classifier(model)
+    sources = _sources(images)
+    numbers = {"top": top, "draws": draws, "seed": seed}
+    for name, value in numbers.items():
+        whole_number(name, value)
+    if seed < 0:
+        raise ValueError(f"seed: expected 0 or more, got {seed}")
     index = None if target is None else model.class_index(target)
     other = None if versus is None else model.class_index(versus)
     if index is not None and index == other:
@@ -115,9 +123,36 @@ def explain(
         draws=draws,
         seed=seed,
     )
-    if isinstance(images, (str, os.PathLike, Image.Image)):
-        return _explain_one(inquiry, model, images, index, other)
-    return [_explain_one(inquiry, model, source, index, other) for source in images]
+    found = [_explain_one(inquiry, model, source, index, other) for source in sources]
+    return found[0] if _is_source(images) else found
+
+
+def _is_source(given: object) -> bool:
+    return isinstance(given, (str, os.PathLike, Image.Image))
+
+
+def _sources(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
+    """The images one by one.
+
+    Raises:
+        TypeError: what is given, or one of several, is neither a path nor a picture.
+    """
+    several = (
+        isinstance(images, Iterable) and not isinstance(images, (Mapping, bytes)) and not _is_source(images)
+    )
+    # an array or tensor goes over its rows, which are no images
+    listed = list(images) if several and not hasattr(images, "shape") else [images]  # type: ignore[arg-type]
+    for one in listed:
+        if not _is_source(one):
+            hint = (
+                "Image.fromarray makes a picture of an array"
+                if hasattr(one, "shape")
+                else "give one of these"
+            )
+            raise TypeError(
+                f"images: expected a path, a PIL.Image, or a list of these, got {shown(one)}; {hint}"
+            )
+    return listed  # type: ignore[return-value]
 
 
 def class_targets(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from dissection.formulas import Composition
 from dissection.names import Names, UnitName
+from dissection.result import Dissection
 
 
 def choose_names(
@@ -29,8 +32,21 @@ def choose_names(
     return chosen
 
 
-def name_lines(names: Sequence[UnitName]) -> Iterator[str]:
-    """A line per unit: its name, how sure, and what it is closest to if it has none."""
+def formulas_of(names: Names) -> dict[int, Composition]:
+    """The compositional names by unit, as far as there are any: a formula of one label says no more than the name."""
+    found = names.compositions if isinstance(names, Dissection) else ()
+    return {one.unit: one for one in found if len(one.parts) > 1}
+
+
+def name_lines(
+    names: Sequence[UnitName], formulas: Mapping[int, Composition] = MappingProxyType({})
+) -> Iterator[str]:
+    """A line per unit: its name, how sure, what it is closest to if it has none, and its formula if it has one.
+
+    Args:
+        names: of the units to show.
+        formulas: see `formulas_of`.
+    """
     for name in names:
         line = str(name)
         if name.concept is None and name.best is not None:
@@ -39,6 +55,9 @@ def name_lines(names: Sequence[UnitName]) -> Iterator[str]:
             if name.margin is not None:
                 line += f", {name.margin:.3f} before {name.runner_up}"
             line += _chance(name)
+        if name.unit in formulas:
+            formula = formulas[name.unit]
+            line += f"; formula: {formula.text}, IoU {formula.iou:.3f}"
         yield f"{line} [{name.note}]" if name.note else line
 
 

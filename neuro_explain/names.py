@@ -11,22 +11,28 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from torch import nn
 
 from dissection import readers
+from dissection.arguments import shown
 from dissection.artifact import MANIFEST, ArtifactError
-from dissection.chance import PERMUTATIONS
 from dissection.concepts import ConceptDataset
-from dissection.dissect import MEMORY, Engine
+from dissection.dissect import Engine
 from dissection.dissect import dissect_layers as dissect_net
 from dissection.names import MIN_IOU, Names
 from dissection.netdissect_csv import read_netdissect_csv
+from dissection.options import Options, choose
 from dissection.readers.merged import Merged
 from dissection.readers.subset import Subset
 from dissection.result import Dissection
 from neuro_explain.cluster import Cluster
 from neuro_explain.layer import find_layer
 from neuro_explain.tower import Tower, example_input
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def open_concepts(specs: readers.Spec | Sequence[readers.Spec]) -> ConceptDataset:
@@ -48,65 +54,39 @@ def _open_diorama(text: str) -> ConceptDataset:
 
 def dissect(
     model: Tower,
-    concepts: ConceptDataset | str | Sequence[readers.Spec],
+    concepts: ConceptDataset | readers.Spec | Sequence[readers.Spec],
     *,
-    preset: str = "ours",
-    quantile: float | None = None,
-    label_size: int | None = None,
-    min_iou: float | None = None,
-    max_q: float | None = None,
-    permutations: int = PERMUTATIONS,
-    seed: int = 0,
-    compositions: int = 0,
-    exemplars: int = 4,
-    batch_size: int = 32,
-    workers: int = 2,
-    memory: int = MEMORY,
-    scratch: Path | None = None,
     cluster: Cluster | None = None,
-    progress: bool | None = None,
+    **options: Unpack[Options],
 ) -> Dissection:
-    """Names the units of the model's layer; see `dissection.dissect.dissect` for the options.
+    """Names the units of the model's layer.
 
     Args:
         model: the network with its layer and preprocessing: a `Model`, or the `tower` of a captioner or of a network
             that answers questions.
         concepts: an opened concept set, or its spec or specs.
         cluster: machines that share the work, in place of this process.
+        options: all that can be chosen, such as `quantile=0.01, permutations=1000`; see `dissection.options.Options`.
 
     Raises:
-        ValueError: a broken concept set, a layer without maps, values that are not finite.
+        TypeError: an unknown option, or an argument of the wrong kind.
+        ValueError: a broken concept set, a layer without maps, values that are not finite, an option out of range.
+
+    Warns:
+        UserWarning: so few permutations that no unit can be named alone.
     """
-    found = _dissect(
-        model,
-        concepts,
-        {model.layer: model.layer_reason},
-        cluster,
-        preset=preset,
-        quantile=quantile,
-        label_size=label_size,
-        min_iou=min_iou,
-        max_q=max_q,
-        permutations=permutations,
-        seed=seed,
-        compositions=compositions,
-        exemplars=exemplars,
-        batch_size=batch_size,
-        workers=workers,
-        memory=memory,
-        scratch=scratch,
-        progress=progress,
-    )
+    _check_tower(model)
+    found = _dissect(model, concepts, {model.layer: model.layer_reason}, cluster, **options)
     return found[model.layer]
 
 
 def dissect_layers(
     model: Tower,
-    concepts: ConceptDataset | str | Sequence[readers.Spec],
+    concepts: ConceptDataset | readers.Spec | Sequence[readers.Spec],
     layers: Sequence[str],
     *,
     cluster: Cluster | None = None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> dict[str, Dissection]:
     """Names the units of several layers in one pass over the images.
 
@@ -114,16 +94,19 @@ def dissect_layers(
         model, concepts, cluster: see `dissect`.
         layers: dotted names. A layer of tokens, or a fully connected one, gets the suffix that makes maps of its
             output (`+14x14`, `+1x1`).
-        options: those of `dissect`.
+        options: see `dissect`.
 
     Returns:
         A dissection by the name of its layer, as it was given, in that order.
 
     Raises:
+        TypeError: as `dissect`.
         ValueError: as `dissect`; a layer named twice.
     """
+    _check_tower(model)
     if isinstance(layers, str):
         raise ValueError(f"layers: expected a list of names, got the text {layers!r}")
+    choose(options)  # what is wrong with them is said before the network runs
     example = example_input(model.net, model.preprocess)
     found = [find_layer(model.net, example, layer=layer, scores=False) for layer in layers]
     if len({one.name for one in found}) < len(found):
@@ -134,20 +117,19 @@ def dissect_layers(
 
 def _dissect(
     model: Tower,
-    concepts: ConceptDataset | str | Sequence[readers.Spec],
+    concepts: ConceptDataset | readers.Spec | Sequence[readers.Spec],
     reasons: Mapping[str, str],
     cluster: Cluster | None,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> dict[str, Dissection]:
+    choose(options)  # what is wrong with them is said before the sets are read
     engine: Engine | None = None
     if cluster is not None:
         from neuro_explain.cluster.dissection import found_on
 
         engine = partial(found_on, cluster)
-    if isinstance(concepts, str) or (isinstance(concepts, Sequence) and not hasattr(concepts, "image_id")):
-        opened = open_concepts(concepts)
-    else:
-        opened = concepts  # type: ignore[assignment]
+    is_open = hasattr(concepts, "image_id")  # perhaps a sequence of images
+    opened: ConceptDataset = concepts if is_open else open_concepts(concepts)  # type: ignore[assignment]
     return dissect_net(
         model.net,
         tuple(reasons),
@@ -159,6 +141,19 @@ def _dissect(
         concept_sets=set_names(opened),
         **options,
     )
+
+
+def _check_tower(model: object) -> None:
+    """Refuses what has no layer and no preprocessing."""
+    if isinstance(model, Tower):
+        return
+    if isinstance(model, nn.Module):
+        hint = "Tower(net, preprocess=…, layer=…) makes one of a module"
+    elif isinstance(getattr(model, "tower", None), Tower):
+        hint = "give its tower"
+    else:
+        hint = "load_model gives one by its name"
+    raise TypeError(f"model: expected a neuro_explain.Model or Tower, got {shown(model)}; {hint}")
 
 
 def set_names(dataset: ConceptDataset) -> tuple[str, ...]:
@@ -183,7 +178,13 @@ def load_names(path: str | os.PathLike[str], *, min_iou: float | None = None) ->
 
     Raises:
         ArtifactError: nothing there that can be read as names.
+        TypeError: it is no path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"names: expected the folder of a dissection, a NetDissect result CSV, or what dissect() gives, got "
+            f"{shown(path)}; dissect() makes names, and load_names() reads them"
+        )
     place = Path(path)
     if place.is_dir():
         if min_iou is not None:

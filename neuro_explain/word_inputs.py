@@ -15,6 +15,7 @@ from typing import Protocol
 
 from PIL import Image
 
+from dissection.artifact import file_record
 from dissection.concepts import Concept
 from dissection.images import SUFFIXES, read_image
 from dissection.readers import READERS
@@ -54,8 +55,8 @@ class Files:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the files' names and sizes."""
-        lines = "".join(f"{path.name} {path.stat().st_size}\n" for path in self.paths)
+        """A hash of the files' names and contents."""
+        lines = "".join(f"{path.name} {file_record(path)['sha256']}\n" for path in self.paths)
         return f"sha256:{hashlib.sha256(lines.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
     def __len__(self) -> int:

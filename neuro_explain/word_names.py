@@ -11,7 +11,6 @@ as good a one (`dissection.word_chance`). There is no IoU: a word says what the 
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections import Counter
@@ -19,24 +18,25 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dissection.artifact import (
     MANIFEST,
-    ArtifactError,
     describe_run,
     new_artifact,
+    read_arrays,
     read_artifact,
     read_csv,
+    reading,
     write_csv,
     write_json,
 )
 from dissection.concepts import Concept
 from dissection.fingerprint import weights_fingerprint
 from dissection.names import MAX_Q, Names, UnitName, unit_row
+from dissection.significance import out_of_reach
 from dissection.word_chance import TURNS, WordChance, word_chance
 from dissection.word_match import log_fit, soft_wpmi, strongest, top_images, word_probability
 from neuro_explain.clip import Embedder
@@ -178,14 +178,11 @@ class WordNames(Names):
         """
         path = Path(folder)
         manifest = read_artifact(path, KIND)
-        try:
+        with reading(path, "word names"):
             summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
             asked = summary["chance"]
-            with (path / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-                chance = None
-                if asked is not None:
-                    chance = WordChance(**{name: file[name] for name in _CHANCE}, **asked)
+            arrays = read_arrays(path, _ARRAYS)
+            chance = None if asked is None else WordChance(**read_arrays(path, _CHANCE), **asked)
             words = tuple(Concept(row["name"], row["category"]) for row in read_csv(path / "words.csv"))
             return cls(
                 units=_units(words, arrays, chance, summary["max_q"]),
@@ -206,8 +203,6 @@ class WordNames(Names):
                 },
                 **arrays,
             )
-        except (LookupError, ValueError, TypeError, EOFError, BadZipFile, csv.Error) as error:
-            raise ArtifactError(f"{path} cannot be read as word names ({error}); make it again") from error
 
 
 def name_by_words(
@@ -365,5 +360,9 @@ def word_lines(names: WordNames) -> list[str]:
             f"what chance gives, from {names.chance.draws} draws of images and {names.chance.turns} turns of words; "
             f"smallest q that one unit alone can reach: {names.chance.smallest_q:.2g}"
         )
+        tested = int((names.largest > names.smallest).sum())
+        more = "draws or turns" if names.chance.turns else "draws"
+        smallest = max(names.chance.smallest_q / max(1, tested), 1 / (1 + names.chance.draws))  # q ends at 1
+        lines += out_of_reach(smallest, names.max_q, tested=tested, more=more)
     named = f"{names.named} of {len(names)} units named ({names.distinct} different names) from {names.images} images"
     return [*lines, f"{named} and {len(names.words)} words, by {names.clip}"]

@@ -6,8 +6,9 @@
     unpacked(packed(rows.predicted))             # as the page's script reads them
 
 A unit speaks for the predicted class if it is in the run's list of strongest units, its value in the ranking is above
-zero, and it contributes at all on that image; against it, if its value is below zero. Lists may end in units that
-pull in neither direction, and a ranking by alpha may list units that are silent on the image.
+zero, and it contributes at all on that image; against it, if its value is below zero. The lists of an
+older run may end in units that pull in neither direction, and a ranking by alpha may list units that are silent on
+the image.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dissection.concepts import Concept, ConceptNameError
+
 
 def png_bytes(width: int, height: int, depth: int, color: int, rows: Sequence[bytes]) -> bytes:
     """A PNG with the given bit depth and colour type (0 grey, 2 RGB), one bytes object per packed row."""
@@ -169,3 +171,12 @@ def write_image_labels(root: Path) -> Path:
         ],
     )
     return path
+
+
+def may_be_a_name(text: str) -> bool:
+    """Whether a concept may be called so."""
+    try:
+        Concept(text, "object")
+    except ConceptNameError:
+        return False
+    return True

@@ -14,7 +14,7 @@ from probes import MemorySet, no_layers, random_labels, some_concepts
 from scipy.stats import false_discovery_control
 
 from dissection.cells import Cells
-from dissection.chance import false_discovery_rate, pooled_p, significance
+from dissection.chance import _Meeting, false_discovery_rate, pooled_p, significance
 from dissection.concepts import Concept, Labels, by_category, source_of
 from dissection.overlap import Overlap, PackedLabels, iou
 from dissection.readers import Union, WithColors
@@ -76,20 +76,25 @@ def world(seed: int, images: int = 12, units: int = 5, size: int = SIZE, share: 
     return World(concepts, labels, rng.random((images, units, size, size)) < share)
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10_000))
-def test_masks_meet_the_labels_of_other_images(seed: int) -> None:
-    from dissection.chance import _Meeting
+def all_ious(meeting: _Meeting, to: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.concatenate([block.ious(to) for block in meeting.blocks()])
 
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), blocks=st.sampled_from([1, 10_000]))
+def test_masks_meet_the_labels_of_other_images(seed: int, blocks: int) -> None:
     one = world(seed)
     meeting, rng = _Meeting(one.cells), np.random.default_rng(seed)
-    assert np.allclose(meeting.ious(np.arange(12)), one.iou, atol=1e-6)
-    to = np.arange(12)
+    one.cells.rows_at_once = blocks
+    assert len(list(meeting.blocks())) == (5 if blocks == 1 else 1)
+    assert np.allclose(all_ious(meeting, np.arange(12)), one.iou, atol=1e-6)
     for places in meeting.sources:
-        to[places] = rng.permutation(places)
         assert len({one.given[i].categories for i in places}) == 1
     assert sorted(np.concatenate(meeting.sources)) == list(range(12))
-    assert np.allclose(meeting.ious(to), one.slow_ious(to), atol=1e-6)
+    to = meeting.exchange(rng)
+    for places in meeting.sources:
+        assert set(to[places]) == set(places)
+    assert np.allclose(all_ious(meeting, to), one.slow_ious(to), atol=1e-6)
 
 
 def ways(one: World, unit: int) -> int:

@@ -54,6 +54,10 @@ def explain(*more: str) -> int:
     return run(["explain", "--top", "4", *more, "--model", TOY, "--names", "runs/dissection"])
 
 
+def explain_with(names: str, *more: str) -> int:
+    return run(["explain", "--top", "4", *more, "--model", TOY, "--names", names])
+
+
 def test_the_whole_road(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dissect() == 0
     out, err = capsys.readouterr()
@@ -241,8 +245,8 @@ def test_a_report_can_be_rendered_again(world: Path, capsys: pytest.CaptureFixtu
         ),
         (
             ["dissect", "--model", TOY, "--concepts", "folder:set", "--quantile", "2", "--out", "o"],
-            1,
-            ["quantile"],
+            2,
+            ["--quantile: expected a share"],
         ),
         (["dissect", "--model", TOY, "--concepts", "folder:set", "--out", "a.jpg"], 1, ["a.jpg", "file"]),
         (["dissect", "--model", TOY], 2, ["--concepts"]),
@@ -261,6 +265,153 @@ def test_mistakes_get_a_sentence_and_a_status(
     assert "Traceback" not in err
     assert all(word in err for word in words), err
     assert not (world / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--max-q", "2"], "--max-q: expected a false discovery rate above 0, up to 1, got 2.0"),
+        (["--max-q", "nan"], "--max-q: expected"),
+        (["--min-iou", "-1"], "--min-iou: expected 0 to 1, got -1.0"),
+        (["--permutations", "1"], "--permutations: expected at least 2, or 0 for none, got 1"),
+        (["--permutations", "2.5"], "--permutations"),
+        (
+            ["--permutations", "0", "--max-q", "0.1"],
+            "--max-q: 0.1 asks what chance gives, but --permutations 0 does not ask; leave one out",
+        ),
+        (["--seed", "-1"], "--seed: expected at least 0, got -1"),
+        (["--label-size", "0"], "--label-size: expected 1 to 4096 pixels, got 0"),
+        (["--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
+        (["--workers", "0"], "--workers: expected at least 1, got 0"),
+        (["--exemplars", "-1"], "--exemplars: expected at least 0, got -1"),
+        (["--memory", "0"], "--memory: expected at least 1, got 0"),
+        (["--compositions", "-3"], "--compositions: expected at least 0, got -3"),
+        (["--layers", ","], "'--layers': expected different names, at least one, got none"),
+        (["--layers", "a,b,a"], "'--layers': expected different names, at least one, got a, b, a"),
+        (["--layer", "a", "--layers", "b"], "give --layer or --layers, not both"),
+    ],
+)
+def test_wrong_usage_of_dissect_is_said_of_the_flag_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], words: str
+) -> None:
+    """Neither model nor concepts exist: whoever looks for them first would say so."""
+    out = tmp_path / "o"
+    fixed = ["dissect", "--model", "no-such-model", "--concepts", "folder:nowhere", "--out", str(out)]
+    assert run([*fixed, *flags]) == 2
+    err = capsys.readouterr().err
+    assert words in err and "no-such-model" not in err and "nowhere" not in err, err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("flags", [["--top", "0"], ["--top", "2.5"], ["--top", "five"], ["--seed", "-1"]])
+@pytest.mark.parametrize(
+    "command", [["explain", "a.jpg"], ["caption", "a.jpg"], ["ask", "a.jpg", "is it red?"]]
+)
+def test_wrong_usage_of_explain_is_said_of_the_flag_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str], flags: list[str]
+) -> None:
+    out = tmp_path / "o"
+    fixed = [*command, "--model", "no-such-model", "--names", "nowhere", "--out", str(out)]
+    assert run([*fixed, *flags]) == 2
+    err = capsys.readouterr().err
+    assert flags[0] in err and "no-such-model" not in err and "nowhere" not in err, err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--top", "0"], ["--best", "0"], ["--batch-size", "0"], ["--workers", "-1"]],
+)
+def test_wrong_usage_of_batch_is_said_of_the_flag_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    fixed = [
+        "batch",
+        "photos",
+        "--model",
+        "no-such-model",
+        "--names",
+        "nowhere",
+        "--out",
+        str(tmp_path / "o"),
+    ]
+    assert run([*fixed, *flags]) == 2
+    err = capsys.readouterr().err
+    assert flags[0] in err and "no-such-model" not in err, err
+
+
+def test_the_command_has_the_options_and_defaults_of_the_library() -> None:
+    from dissection.options import DEFAULTS
+
+    mine = {parameter.name: parameter.default for parameter in cli.commands["dissect"].params}
+    theirs = dict(DEFAULTS) | {"memory": DEFAULTS["memory"] >> 20}
+    del theirs["scratch"], theirs["progress"]  # beside --out; on a terminal
+    assert set(theirs) <= set(mine)
+    fixed = {
+        name: value for name, value in theirs.items() if value is not None
+    }  # the rest is as the preset has it
+    assert {name: mine[name] for name in fixed} == fixed
+
+
+def test_too_few_permutations_are_said_before_the_model_is_opened_and_again_at_the_end(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = ["dissect", "--model", "no-such-model", "--concepts", "folder:set", "--out", "o"]
+    assert run([*fixed, "--permutations", "5"]) == 1
+    err = capsys.readouterr().err
+    assert "note: --permutations: with 5 a unit that stands out alone has a q of about 0.2" in err
+    assert "and --max-q is 0.05" in err and err.index("note:") < err.index("no-such-model")
+    assert run([*fixed, "--permutations", "5", "--max-q", "1"]) == 1
+    assert "note:" not in capsys.readouterr().err
+    assert dissect("--permutations", "5") == 0
+    out, err = capsys.readouterr()
+    assert err.count("note: --permutations") == 1
+    assert re.search(r"named: .*; use more permutations or images\n", out)
+
+
+def test_the_layer_in_a_file_gives_way_to_layers_on_the_command_line(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "run.toml").write_text('layer = "no.such.layer"\n')
+    assert dissect("--config", "run.toml", "--layers", "fire,maps", "--json") == 0
+    assert [Path(one["folder"]).name for one in json.loads(capsys.readouterr().out)] == ["fire", "maps"]
+    (world / "run.toml").write_text('layers = ["maps", "fire"]\n')
+    assert dissect("--config", "run.toml", "--json", "--overwrite") == 0
+    assert [Path(one["folder"]).name for one in json.loads(capsys.readouterr().out)] == ["maps", "fire"]
+    assert (
+        run(
+            [
+                "dissect",
+                "--config",
+                "run.toml",
+                "--model",
+                TOY,
+                "--concepts",
+                "folder:set",
+                "--quantile",
+                "0.05",
+                "--layer",
+                "fire",
+                "--out",
+                "runs/one",
+            ]
+        )
+        == 0
+    )
+    assert (world / "runs/one/manifest.json").is_file()
+
+
+def test_only_names_of_other_layers_are_called_so(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An explanation in the same folder is none, nor is a folder with a manifest that cannot be read."""
+    assert dissect("--layers", "fire") == 0
+    assert explain_with("runs/dissection/fire", "a.jpg", "--out", "runs/dissection/a") == 0
+    (world / "runs/dissection/odd").mkdir()
+    (world / "runs/dissection/odd/manifest.json").write_text("[]")
+    capsys.readouterr()
+    assert dissect("--layers", "fire", "--overwrite") == 0
+    assert "holds" not in capsys.readouterr().err
+    assert dissect("--layers", "maps") == 0
+    assert "runs/dissection holds names of other layers too: fire\n" in capsys.readouterr().err
 
 
 def test_messages_speak_of_options_and_not_of_arguments(
@@ -340,7 +491,7 @@ def test_ctrl_c_leaves_nothing_half_written(
 
 
 def test_hostile_names_survive(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hostile = '<script>alert(1)</script> "quoted" 🐱 \u202eעברית'
+    hostile = '<script>alert(1)</script> "quoted" 🐱 עברית'
     (world / "set/labels.csv").write_text(
         'value,name,category\n1,"' + hostile.replace('"', '""') + '",object\n2,shelf,object\n',
         encoding="utf-8",
@@ -383,3 +534,17 @@ def test_arguments_of_python_are_options_here() -> None:
         ValueError("load the model with layer='a.b', or weights=True, or give layer= a name")
     )
     assert said == "load the model with --layer 'a.b', or --weights, or give --layer a name"
+
+
+def test_arguments_of_two_words_are_options_of_a_command_that_has_them() -> None:
+    from neuro_explain.commands.options import with_flags
+
+    dissect_command, names = cli.commands["dissect"], cli.commands["names"]
+    said = (
+        "max_q: 0.1 is more than min_iou allows, permutations=0 asks for nothing, see seed= and 'a/max_q.csv'"
+    )
+    assert with_flags(said, dissect_command) == (
+        "--max-q: 0.1 is more than --min-iou allows, --permutations 0 asks for nothing, see --seed and 'a/max_q.csv'"
+    )
+    assert with_flags(said, names) == said  # which has none of them
+    assert with_flags("preset of seed and top", dissect_command) == "preset of seed and top"

@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -363,7 +364,23 @@ def test_stability_counts_units_and_what_chance_would_give() -> None:
     assert found.chance == pytest.approx((both[A] + both[B] + both[C]) / (1 - both[None]))
     expected = sum(both.values())
     assert found.kappa.value == pytest.approx((5 / 8 - expected) / (1 - expected))
-    assert found.kappa.low is not None and found.kappa.low < found.kappa.value
+    assert found.too_few and (found.kappa.low, found.kappa.high) == (None, None)
+    more = stability(first * 3, second * 3, "by hand, three times")
+    assert more.alike + more.different == 12 and not more.too_few
+    assert more.kappa.value == pytest.approx(found.kappa.value)
+    assert more.kappa.low is not None and more.kappa.high is not None
+    assert more.kappa.low < more.kappa.value < more.kappa.high
+
+
+@pytest.mark.parametrize(("shared", "too_few"), [(0, True), (1, True), (9, True), (10, False)])
+def test_kappa_from_few_shared_units_has_no_interval(shared: int, too_few: bool) -> None:
+    """From one unit, alike or not, every draw says the same: an interval of zero width would be certainty."""
+    first: list[Concept | None] = [*[A, B] * shared][:shared] + [C] * 8 + [None] * 30
+    second: list[Concept | None] = [*[A, B] * shared][:shared] + [None] * 8 + [None] * 30
+    found = stability(first, second, "some")
+    assert found.alike == shared and found.too_few is too_few
+    assert (found.kappa.low is None) is too_few and (found.kappa.high is None) is too_few
+    assert found.kappa.value is not None
 
 
 def test_chance_is_what_shuffled_names_reach() -> None:
@@ -382,8 +399,10 @@ def test_chance_is_what_shuffled_names_reach() -> None:
 
 
 def test_full_agreement_is_one_and_nobody_named_is_nothing() -> None:
-    same = stability([A, B, None, B], [A, B, None, B], "same")
-    assert (same.agreement.value, same.kappa.value) == (1.0, 1.0)
+    for times in (1, 10):  # also of many units no draw disagrees, which is no certainty
+        same = stability([A, B, None, B] * times, [A, B, None, B] * times, "same")
+        assert (same.agreement.value, same.kappa.value) == (1.0, 1.0)
+        assert (same.kappa.low, same.kappa.high) == (None, None)
     nobody = stability([None, None], [None, None], "none")
     assert (nobody.agreement.value, nobody.chance, nobody.kappa.value, nobody.neither) == (
         None,
@@ -528,6 +547,54 @@ def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
     assert run([*both, "--class-quantile", "0.5", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["logits"]["quantile"] == 0.5
+
+
+def test_the_command_takes_the_options_of_dissect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = colour_table(tmp_path, ("Tabby cat", "fire truck", "sea ocean", "charcoal"))
+    command = ["evaluate", "names", "--model", f"{__name__}:colours", "--concepts", f"labels:{table}"]
+    command += ["--label-size", "8", "--quantile", "0.3"]
+    resolved = ("preset", "min_iou", "max_q", "permutations", "seed")
+
+    def said(*more: str) -> tuple[str, dict[str, Any]]:
+        assert run([*command, *more]) == 0
+        text = capsys.readouterr().out
+        assert run([*command, *more, "--json"]) == 0
+        return text, json.loads(capsys.readouterr().out)
+
+    text, data = said("--permutations", "40", "--seed", "3")
+    assert [data[key] for key in resolved] == ["ours", 0.05, 0.05, 40, 3]
+    assert "a name needs IoU 0.05 and q up to 0.05 (40 permutations, seed 3)" in text
+    assert "(too few)" in text and "too few: less than 10 units have a name on both halves" in text
+    text, data = said("--preset", "netdissect2017")
+    assert [data[key] for key in resolved] == ["netdissect2017", 0.04, 1.0, 100, 0]
+    assert "needs IoU 0.04 by the rules of netdissect2017; chance has no say in names here" in text
+    assert [one["rule"] for one in data["stability"]] == ["IoU alone"]  # the rule is no other one
+    _, data = said("--permutations", "0")
+    assert [data[key] for key in resolved] == ["ours", 0.05, 1.0, 0, 0]
+    assert [one["rule"] for one in data["stability"]] == ["IoU alone"]
+    assert run([*command, "--permutations", "0", "--max-q", "0.1"]) == 1
+    assert "asks what chance gives" in capsys.readouterr().err
+    assert run([*command, "--preset", "mine"]) == 2
+
+
+def test_presets_seeds_and_permutations_reach_both_dissections(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Stop(Exception):
+        pass
+
+    def dissect(*_: object, **options: Any) -> None:
+        asked.append(options)
+        if len(asked) == 2:
+            raise Stop
+
+    monkeypatch.setattr("neuro_explain.evaluate.names.dissect", dissect)
+    with pytest.raises(Stop):
+        names_report(colour_model(), KeyedDiorama(1, 4), preset="dissect2020", permutations=50, seed=9)
+    for options in asked:
+        told = [options[key] for key in ("preset", "label_size", "min_iou", "max_q", "quantile")]
+        assert told == ["dissect2020", 56, 0.04, None, None]
+        assert (options["permutations"], options["seed"]) == (50, 9)
 
 
 def test_the_command_needs_a_set(capsys: pytest.CaptureFixture[str]) -> None:

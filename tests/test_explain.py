@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from toy import CLASSES, photograph, picture, toy_model, toy_names
 
 import neuro_explain as nx
 from dissection.artifact import MANIFEST
+from dissection.names import Names
 from neuro_explain.explanation import Explanation
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "artifacts.md"
@@ -51,11 +53,15 @@ def test_numbers_follow_from_the_definitions() -> None:
         np.testing.assert_allclose(target.alpha, alpha, rtol=1e-5)
         np.testing.assert_allclose(target.signed_map, np.einsum("u,uhw->hw", alpha, maps), atol=1e-5)
         assert (target.map >= 0).all()
-    half = nx.explain(toy_model(), image, toy_names(toy_model()), top=4).targets[0]
-    every = (*half.top, *half.bottom)
-    assert len({one.index for one in every}) == 8
+    # a target that no more than four units speak for, and no more than four against: all that speak are shown
+    whole = next(
+        t for t in why.targets if max((t.alpha > 0).sum(), (t.alpha < 0).sum()) <= 4 and t.kind == "class"
+    )
+    every = (*whole.top, *whole.bottom)
+    assert sorted(one.index for one in every) == [unit for unit in range(8) if whole.alpha[unit]]
+    assert all(one.alpha > 0 for one in whole.top) and all(one.alpha < 0 for one in whole.bottom)
     total = sum(one.contribution for one in every)
-    assert total == pytest.approx(scores[first.index] - b[first.index], rel=1e-5)
+    assert total == pytest.approx(scores[whole.index] - b[whole.index], rel=1e-5)
     for one in every:
         np.testing.assert_allclose(one.activation_map, maps[one.index], atol=1e-6)
         assert one.activation == pytest.approx(maps[one.index].mean(), abs=1e-6)
@@ -98,7 +104,10 @@ def test_ranking_by_contribution_and_named_only() -> None:
     assert alphas == sorted(alphas, reverse=True)
     model = toy_model()
     why = nx.explain(model, photograph(), toy_names(model, named=(1, 4)), named_only=True, top=4)
-    assert {one.index for one in why.targets[0].top} == {1, 4}
+    first = why.targets[0]
+    assert {one.index for one in (*first.top, *first.bottom)} == {
+        unit for unit in (1, 4) if first.alpha[unit]
+    }
 
 
 def test_a_contrast_with_the_answer_itself_is_refused() -> None:
@@ -199,7 +208,94 @@ def test_an_all_zero_map_is_said() -> None:
     why = nx.explain(model, photograph(), toy_names(model), top=4)
     assert why.targets[0].zero_map
     assert any("≤ 0 everywhere" in note for note in why.notes)
-    assert "no named unit speaks for it" in why.text
+    assert why.targets[0].top == () and len(why.targets[0].bottom) == 4
+    assert ": no unit speaks for it; " in why.text
+    assert why.check is None  # nothing to take away
+    assert any("No unit speaks for kitchen, so there is none to take away" in note for note in why.notes)
+
+
+@dataclasses.dataclass(frozen=True)
+class RuledNames(Names):
+    """Names as a dissection makes them, with a rule."""
+
+    max_q: float = 0.05
+
+
+@pytest.mark.parametrize(
+    ("q", "max_q", "said"),
+    [
+        (None, None, "were not tested against chance"),  # of a CSV
+        (None, 0.05, "were not tested against chance"),  # of an older dissection
+        (None, 1.0, "were not tested against chance"),  # --permutations 0
+        (0.5, 1.0, "were given whatever chance says of them (q)"),  # a preset
+        (0.01, None, "were given whatever chance says of them (q)"),
+        (0.01, 0.05, None),
+    ],
+)
+def test_names_that_chance_had_no_say_in_are_noted_once(
+    tmp_path: Path, q: float | None, max_q: float | None, said: str | None
+) -> None:
+    model = toy_model()
+    names: Names = toy_names(model)
+    names = dataclasses.replace(names, units=tuple(dataclasses.replace(one, q=q) for one in names))
+    if max_q is not None:
+        values = {field.name: getattr(names, field.name) for field in dataclasses.fields(Names)}
+        names = RuledNames(**values, max_q=max_q)
+    why = nx.explain(model, photograph(), names, top=4, check=False)
+    noted = [note for note in why.notes if "chance" in note]
+    assert noted == ([f"The names (toy/dissection) {said}, so some of them may be chance."] if said else [])
+    why.save(tmp_path / "why")
+    page = nx.write_report(tmp_path / "why").read_text(encoding="utf-8").split('id="twin"')[0]
+    assert page.count("q not tested") == (q is None)
+    assert page.count('class="note"') == len(why.notes) == len(noted)
+    for note in noted:
+        assert page.count(note) == 1
+
+
+def test_no_names_need_no_word_of_chance() -> None:
+    model = toy_model()
+    why = nx.explain(model, photograph(), toy_names(model, named=()), top=4, check=False)
+    assert why.notes == ("No unit of this layer has a name, so the explanation can only give numbers.",)
+
+
+class OneCell(nn.Module):
+    """Eight units of one number each; none speaks for "kitchen", which every image is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 8)
+        self.head = nn.Linear(8, 6)
+        with torch.no_grad():
+            self.fc.weight.copy_(torch.eye(8, 3))
+            self.fc.bias.zero_()
+            self.head.weight.zero_()
+            self.head.weight[0] = -1
+            self.head.bias.copy_(torch.tensor([9.0, 0, 0, 0, 0, 0]))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.fc(images.mean(dim=(2, 3))))
+
+
+def test_a_layer_of_one_cell_has_no_map_to_speak_of(tmp_path: Path) -> None:
+    plain = toy_model()
+    model = nx.Model(OneCell(), preprocess=plain.preprocess, classes=CLASSES, name="one-cell", layer="fc+1x1")
+    why = nx.explain(model, photograph(), toy_names(model), top=4)
+    assert why.targets[0].zero_map and why.model.map_size == (1, 1)
+    assert not any("≤ 0 everywhere" in note for note in why.notes)
+    why.save(tmp_path / "why")
+    assert "no places" in nx.write_report(tmp_path / "why").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("weights", [[0.0] * 8, [-1.0] * 8])
+def test_sides_without_units_are_saved_loaded_and_shown(tmp_path: Path, weights: list[float]) -> None:
+    model = toy_model()
+    with torch.no_grad():
+        model.net.head.weight.copy_(torch.tensor([weights] * 6))
+    why = nx.explain(model, photograph(), toy_names(model), top=4)
+    assert why.check is None and why.targets[0].top == ()
+    why.save(tmp_path / "why")
+    assert nx.load_explanation(tmp_path / "why").to_dict() == why.to_dict()
+    assert "No unit speaks on this side." in nx.write_report(tmp_path / "why").read_text(encoding="utf-8")
 
 
 def test_a_black_image_leaves_nothing_to_ablate() -> None:
@@ -315,3 +411,58 @@ def test_the_model_comes_back_as_it_was() -> None:
     assert all(torch.equal(before[k], v) for k, v in model.net.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in model.net.parameters())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.net.modules())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"top": "5"}, "top: expected a whole number, got the text '5'; write top=5"),
+        ({"top": 2.5}, r"top: expected a whole number, got 2\.5; write top=2"),
+        ({"draws": None}, "draws: expected a whole number, got None"),
+        ({"seed": "one"}, "seed: expected a whole number, got the text 'one'"),
+    ],
+)
+def test_options_of_the_wrong_kind_get_a_sentence(options: dict[str, object], message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}"):
+        explain(**options)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({0: "book"}, "got a value of type dict"),
+        (["book"], "got a value of type list"),
+        (None, "got None"),
+    ],
+)
+def test_names_that_are_none_get_a_sentence(names: object, message: str) -> None:
+    with pytest.raises(
+        TypeError, match=rf"^names: expected the folder of .*{message}; dissect\(\) makes names"
+    ):
+        nx.explain(toy_model(), photograph(), names)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (5, "got 5; give one of these"),
+        (None, "got None"),
+        (b"a.jpg", "got a value of type bytes"),
+        ({"a.jpg": 1}, "got a value of type dict"),
+        (np.zeros((8, 8, 3), np.uint8), "got a value of type ndarray; Image.fromarray makes a picture"),
+        ([photograph(), np.zeros((8, 8, 3), np.uint8)], "got a value of type ndarray; Image.fromarray"),
+        (["a.jpg", 7], "got 7; give one of these"),
+    ],
+)
+def test_images_that_are_none_get_a_sentence(images: object, message: str) -> None:
+    model = toy_model()
+    with pytest.raises(
+        TypeError, match=rf"^images: expected a path, a PIL.Image, or a list of these, {message}"
+    ):
+        nx.explain(model, images, toy_names(model), top=4)  # type: ignore[call-overload]
+
+
+def test_an_iterator_of_images_is_several_images() -> None:
+    model = toy_model()
+    found = nx.explain(model, iter([photograph()]), toy_names(model), top=4)  # type: ignore[call-overload]
+    assert isinstance(found, list) and len(found) == 1

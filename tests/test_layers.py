@@ -156,7 +156,7 @@ def test_the_command_writes_a_folder_for_each_layer(
     assert run([*common, "--layers", "features.relu6", "--out", str(out / "head.linear")]) == 2
     assert "is a result itself" in capsys.readouterr().err
     assert run([*common, "--layers", "features.relu6", "--out", str(out)]) == 0
-    assert "holds earlier names too: features.relu5, head.linear" in capsys.readouterr().err
+    assert "holds names of other layers too: features.relu5, head.linear" in capsys.readouterr().err
     assert run([*common, "--layers", "a", "--layer", "b", "--out", str(tmp_path / "x")]) == 2
 
 

@@ -187,3 +187,18 @@ def test_a_name_needs_min_iou_and_the_limit_itself_is_enough() -> None:
 
     assert named(0.05)
     assert not named(np.nextafter(0.05, 0))
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        ("sky", r"got the text 'sky'; names\.find\(\) takes a word"),
+        (2.0, r"got 2\.0; names\.units is a tuple"),
+        (True, "got True"),
+        (None, "got None"),
+        (slice(1, 3), "got a value of type slice"),
+    ],
+)
+def test_a_unit_that_is_no_number(names: Names, unit: object, message: str) -> None:
+    with pytest.raises(TypeError, match=rf"names\[…\]: expected a unit's number, 0 to 5, {message}"):
+        names[unit]  # type: ignore[index]

@@ -61,11 +61,17 @@ def spread_out(*words: str | None) -> list[tuple[str | None, float]]:
 def test_both_sides() -> None:
     units = [("cat", 5.0), ("dog", 4.0), ("cat", 3.0), ("cat", 2.0), ("road", -1.0), ("sky", -2.0)]
     want = "tiger cat (42.1 %): cat (3 units) and dog speak for it; sky and road speak against it."
-    assert say(units, probability=0.421) == want
+    assert say([*units, *3 * [(None, -0.5)]], probability=0.421, top=4) == want
+    few = "speak for it (only four units do); sky and road speak against it (only two units do)."
+    assert say(units, probability=0.421) == f"tiger cat (42.1 %): cat (3 units) and dog {few}"
 
 
 def test_one_unit_speaks() -> None:
-    assert say([("cat", 1.0), ("sky", -1.0)]) == "tiger cat: cat speaks for it; sky speaks against it."
+    units = [("cat", 1.0), ("sky", -1.0)]
+    assert say(units, top=1) == "tiger cat: cat speaks for it; sky speaks against it."
+    assert say(units) == (
+        "tiger cat: cat speaks for it (only one unit does); sky speaks against it (only one unit does)."
+    )
 
 
 def test_two_units_of_one_name_speak() -> None:
@@ -73,23 +79,50 @@ def test_two_units_of_one_name_speak() -> None:
 
 
 def test_nobody_on_one_side() -> None:
+    assert say([("cat", 2.0), ("fur", 1.0), (None, -1.0)], top=1) == (
+        "tiger cat: cat and fur (the 2nd strongest) speak for it; no named unit speaks against it."
+    )
     assert say([("cat", 2.0), ("fur", 1.0), (None, -1.0)]) == (
-        "tiger cat: cat and fur speak for it; no named unit speaks against it."
+        "tiger cat: cat and fur speak for it (only two units do); no named unit speaks against it (only one unnamed "
+        "unit does)."
     )
-    assert say([("sky", -2.0), (None, 1.0)]) == (
-        "tiger cat: no named unit speaks for it; sky speaks against it."
+    assert say([("sky", -2.0), (None, 1.0), (None, 2.0)], top=3) == (
+        "tiger cat: no named unit speaks for it (only two unnamed units do); sky speaks against it (only one unit "
+        "does)."
+    )
+    assert say([("sky", -2.0), ("sea", -2.0)], top=2) == (
+        "tiger cat: no unit speaks for it; sky and sea speak against it."
+    )
+    assert say([("sky", -2.0), (None, 1.0)], named_only=True) == (
+        "tiger cat: no named unit speaks for it; sky speaks against it (only one named unit does)."
     )
 
 
-@pytest.mark.parametrize("units", [[(None, 1.0), (None, -1.0)], [("cat", 0.0)], [("cat", -0.0), (None, 3.0)]])
-def test_nobody_on_either_side(units: list[tuple[str | None, float]]) -> None:
-    assert say(units) == "tiger cat: no named unit speaks for or against it."
+@pytest.mark.parametrize(
+    ("units", "top", "text"),
+    [
+        ([(None, 1.0), (None, -1.0)], 1, "no named unit speaks for or against it"),
+        ([("cat", 0.0)], 5, "no unit speaks for or against it"),
+        ([("cat", -0.0), (None, 3.0)], 1, "no named unit speaks for it; no unit speaks against it"),
+        (
+            [("cat", 0.0), (None, 3.0), (None, -3.0), (None, -3.0)],
+            2,
+            "no named unit speaks for it (only one unnamed unit does); no named unit speaks against it",
+        ),
+    ],
+)
+def test_nobody_on_either_side(units: list[tuple[str | None, float]], top: int, text: str) -> None:
+    assert say(units, top=top) == f"tiger cat: {text}."
+
+
+def test_no_named_unit_on_either_side_where_only_those_are_ranked() -> None:
+    units = [("cat", 0.0), (None, 3.0)]
+    assert say(units, named_only=True) == "tiger cat: no named unit speaks for or against it."
 
 
 def test_a_unit_of_no_weight_or_of_the_other_sign_is_not_heard() -> None:
-    """Where fewer units pull in a direction than are shown, the cards go on, the sentence does not."""
     text = say([("cat", 1.0), ("lamp", 0.0), ("sky", -1.0)])
-    assert text == "tiger cat: cat speaks for it; sky speaks against it."
+    assert "lamp" not in text and text.count("only one unit does") == 2
 
 
 def test_three_named_among_the_shown_are_enough() -> None:
@@ -111,10 +144,11 @@ def test_going_on_against_counts_from_the_other_end() -> None:
 
 def test_it_does_not_go_on_for_ever() -> None:
     far = spread_out(*[None] * 19, "cat", "dog")
-    assert say(far) == "tiger cat: cat (the 20th strongest) speaks for it; no named unit speaks against it."
+    assert say(far) == "tiger cat: cat (the 20th strongest) speaks for it; no unit speaks against it."
     further = [*spread_out(*[None] * 20, "cat"), (None, -1.0)]
     assert say(further) == (
-        "tiger cat: none of the 20 units that speak most for it has a name; no named unit speaks against it."
+        "tiger cat: none of the 20 units that speak most for it has a name; no named unit speaks against it (only one "
+        "unnamed unit does)."
     )
     neither = [*further[:-1], *((None, -9.0 - number) for number in range(20)), ("sky", -1.0)]
     assert say(neither) == (
@@ -123,7 +157,7 @@ def test_it_does_not_go_on_for_ever() -> None:
     )
     against = [("cat", 30.0), *((None, -3.0 - number) for number in range(8)), ("sky", -1.0), ("fog", -2.0)]
     assert say(against, top=2) == (
-        "tiger cat: cat speaks for it; none of the 8 units that speak most against it has a name."
+        "tiger cat: cat speaks for it (only one unit does); none of the 8 units that speak most against it has a name."
     )
 
 
@@ -146,18 +180,20 @@ def test_fewer_shown_than_wanted() -> None:
 
 def test_named_only_counts_named_units() -> None:
     units = spread_out(None, "cat", None, "fur", None, None, "eye", "dog")
-    assert say(units, named_only=True).startswith("tiger cat: cat, fur, eye and dog speak for it;")
+    text = say(units, named_only=True)
+    assert text.startswith("tiger cat: cat, fur, eye and dog speak for it (only four named units do);")
+    assert say(units, named_only=True, top=4).startswith("tiger cat: cat, fur, eye and dog speak for it;")
 
 
 def test_contrast_and_counterfactual() -> None:
     contrast = Target.contrast(0, 1, "cat rather than dog")
-    assert say([("whiskers", 1.0), ("tail", -1.0)], target=contrast) == (
+    assert say([("whiskers", 1.0), ("tail", -1.0)], target=contrast, top=1) == (
         "cat rather than dog: whiskers speaks for it; tail speaks against it."
     )
 
 
 def test_names_are_printed_as_they_are() -> None:
-    assert say([("<b>&{x}</b>", 1.0), ("قطة", -1.0)]) == (
+    assert say([("<b>&{x}</b>", 1.0), ("قطة", -1.0)], top=1) == (
         "tiger cat: <b>&{x}</b> speaks for it; قطة speaks against it."
     )
 
@@ -185,16 +221,25 @@ def test_who_is_heard(units: list[tuple[str | None, float]], top: int) -> None:
                 word = units[unit][0]
                 if word is not None and word not in heard and len(heard) < 3:
                     heard.append(word)
-        (clause,) = [
-            part for part in text.removesuffix(".").split(": ")[1].split("; ") if f" {side} " in part
-        ]
+        said_of_both = {"no named unit speaks for or against it", "no unit speaks for or against it"}
+        clauses = text.removesuffix(".").split(": ")[1].split("; ")
+        (clause,) = [part for part in clauses if f" {side} " in part]
         words = clause.split(" speak")[0].replace(" and ", ", ")
-        nobody = "no named unit" in clause or "none of" in clause
+        nobody = "no named unit" in clause or "none of" in clause or "no unit" in clause
         said = [] if nobody else [word.split(" (")[0] for word in words.split(", ")]
         assert said == heard
         if not heard:
             further = any(units[unit][0] is not None for unit in pulling[4 * top :])
             assert (f"none of the {4 * top} " in clause) == further
+        if clause not in said_of_both:
+            assert ("no unit speaks" in clause) == (not pulling)
+            assert ("only" in clause) == (0 < len(pulling) < top)
+            if 0 < len(pulling) < top:
+                unnamed = "" if heard else "unnamed "
+                units_do = "unit does" if len(pulling) == 1 else "units do"
+                assert clause.endswith(f" (only {number_word(len(pulling))} {unnamed}{units_do})")
+        else:
+            assert ("no unit" in clause) == all(value == 0 for _, value in units)
 
 
 # Words and numbers.
@@ -293,10 +338,12 @@ NONE_FIRES = {"firing": 0, "drawn_units": 0, "draws": 0, "random_score": None, "
 
 
 AVERAGE = "it is 0.82 on average (0.79 to 0.85 in 90 % of the draws)"
-RANDOM = f"without five random units that fire here {AVERAGE}"
+RANDOM = f"without five other random units that fire here {AVERAGE}"
 FALLS = "p(bookstore) falls from 0.83 to 0.21"
-NOTHING = "there is nothing to compare with, as no unit fires on this image"
-SCORES = "without five random units that fire here it is 7.25 on average (6.50 to 7.75 in 90 % of the draws)"
+NOTHING = "there is nothing to compare with, as no other unit fires on this image"
+SCORES = (
+    "without five other random units that fire here it is 7.25 on average (6.50 to 7.75 in 90 % of the draws)"
+)
 FLAT = Spread(0.5, 0.5, 0.5)
 
 
@@ -315,8 +362,8 @@ FLAT = Spread(0.5, 0.5, 0.5)
         ),
         (
             {"units": (3,), "drawn_units": 1, "probability_without": 0.81, "score_without": 7.0},
-            "Without the strongest unit p(bookstore) falls from 0.83 to 0.81; without one random unit that fires here "
-            f"{AVERAGE}, so this unit matters no more here than a random one.",
+            "Without the strongest unit p(bookstore) falls from 0.83 to 0.81; without one other random unit that fires "
+            f"here {AVERAGE}, so this unit matters no more here than a random one.",
         ),
         (
             CONTRAST,
@@ -328,15 +375,26 @@ FLAT = Spread(0.5, 0.5, 0.5)
         ),
         (
             {"units": (3,), "drawn_units": 1},
-            f"Without the strongest unit {FALLS}; without one random unit that fires here {AVERAGE}.",
+            f"Without the strongest unit {FALLS}; without one other random unit that fires here {AVERAGE}.",
         ),
         (
-            {"firing": 2, "drawn_units": 2, "random_probability": FLAT},
-            f"Without the five strongest units {FALLS}; without the two units that fire here it is 0.50 on average.",
+            {"firing": 5, "random_probability": FLAT},
+            f"Without the five strongest units {FALLS}; without the five other units that fire here it is 0.50 on "
+            "average.",
         ),
         (
-            {"firing": 1, "drawn_units": 1, "random_probability": FLAT},
-            f"Without the five strongest units {FALLS}; without the only unit that fires here it is 0.50 on average.",
+            {"units": (3,), "firing": 1, "drawn_units": 1, "random_probability": FLAT},
+            f"Without the strongest unit {FALLS}; without the only other unit that fires here it is 0.50 on average.",
+        ),
+        (
+            {**NONE_FIRES, "firing": 4},
+            f"Without the five strongest units {FALLS}; only four other units fire on this image, too few for a fair "
+            "comparison.",
+        ),
+        (
+            {**NONE_FIRES, "firing": 1, "silent": (3,)},
+            f"Without the five strongest units {FALLS}; only one other unit fires on this image, too few for a fair "
+            "comparison. One of these five units is silent on this image, so zeroing it changes nothing.",
         ),
         (
             {"silent": (3,)},
@@ -416,9 +474,9 @@ def test_scores_stand_there_where_probabilities_would_show_another_verdict() -> 
         random_probability=Spread(0.9261, 0.0003, 0.9983),
     )
     assert check_sentence(seems_little, X) == (
-        "Without the five strongest units p(x) falls from 0.9953 to 0.0006; without five random units that fire here "
-        "it is 0.9261 on average (0.0003 to 0.9983 in 90 % of the draws); its score falls from 11.40 to 2.25, without "
-        "random ones it is 7.25 (6.50 to 7.75)."
+        "Without the five strongest units p(x) falls from 0.9953 to 0.0006; without five other random units that fire "
+        "here it is 0.9261 on average (0.0003 to 0.9983 in 90 % of the draws); its score falls from 11.40 to 2.25, "
+        "without random ones it is 7.25 (6.50 to 7.75)."
     )
     seems_much = check(score_without=6.75, probability_without=0.7)
     assert check_sentence(seems_much, X) == (

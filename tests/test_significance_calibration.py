@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
 import neuro_explain as nx
-from benchmarks.significance import NOISE, Outcome, Scenes, outcomes
+from benchmarks.significance import IN_JOINED, NOISE, Outcome, Scenes, Sets, outcomes
 from dissection.summary import chance_lines, summary_of
 
 # one worker, so that the worlds are made once
@@ -22,8 +22,10 @@ UNITS = {
     "one in ten": (6, dict.fromkeys(NOISE, 14)),
     "none": (0, dict.fromkeys(NOISE, 15)),
     "shuffled": (40, {}),
+    "joined, half": (40, dict.fromkeys(IN_JOINED, 9)),
+    "joined, none": (0, dict.fromkeys(IN_JOINED, 12)),
 }
-CHANCE = ("none", "shuffled")  # nothing can be found in these
+CHANCE = ("none", "shuffled", "joined, none")  # nothing can be found in these
 RULES = ("IoU and q", "q alone")
 
 
@@ -34,7 +36,8 @@ def worlds() -> dict[tuple[str, str], list[Outcome]]:
     for seed in range(WORLDS):
         scenes = Scenes(seed, IMAGES)
         for about, (planted, noise) in UNITS.items():
-            units = scenes.units(planted, noise, shuffled=about == "shuffled")
+            sets: Sets = "joined" if about.startswith("joined") else "one"
+            units = scenes.units(planted, noise, shuffled=about == "shuffled", sets=sets)
             assert len(units.truth) == planted + sum(noise.values())
             for rule, one in outcomes(units, seed=seed).items():
                 found.setdefault((rule, about), []).append(one)
@@ -42,7 +45,7 @@ def worlds() -> dict[tuple[str, str], list[Outcome]]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("about", "power"), [("half", 0.9), ("one in ten", 0.8)])
+@pytest.mark.parametrize(("about", "power"), [("half", 0.9), ("one in ten", 0.8), ("joined, half", 0.8)])
 def test_detectors_are_named_and_false_names_are_few(
     worlds: dict[tuple[str, str], list[Outcome]], rule: str, about: str, power: float
 ) -> None:
@@ -70,6 +73,25 @@ def test_iou_alone_names_noise(worlds: dict[tuple[str, str], list[Outcome]], abo
         for one in worlds["IoU alone", about]
     ]
     assert np.mean(named) > 0.4
+
+
+def test_joined_sets_share_no_label_and_some_noise_knows_which_is_which() -> None:
+    """Were they taken for one set, to know the set would be enough for a name: so the worlds are no easy ones."""
+    images, each = 200, 15  # on fewer the control has no power
+    scenes, noise = Scenes(0, images), dict.fromkeys(IN_JOINED, each)
+    units = scenes.units(0, noise, sets="joined")
+    at, labels = units.cells.labels().nonzero()
+    second = at >= images // 2 * len(units.cells.pixels)
+    assert not set(labels[second]) & set(labels[~second]) and len(set(labels)) > 20
+    assert [len(places) for places in units.cells.sources()] == [images // 2, images // 2]
+    image, _, unit, _ = units.cells.masks()
+    marked = unit >= 4 * each
+    for which in (0, 1):  # every third unit fires on one half alone
+        assert set((image >= images // 2)[marked & (unit % each % 3 == which)]) == {bool(which)}
+    assert outcomes(units)["q alone"].noise["marked"] <= 0.05
+    taken = scenes.units(0, noise, sets="joined, taken for one")
+    assert len(taken.cells.sources()) == 1
+    assert outcomes(taken)["q alone"].noise["marked"] > 0.5
 
 
 def dissected(model: str, weights: str | None, *concepts: str) -> nx.Dissection:

@@ -74,6 +74,19 @@ def test_the_paper_s_constants() -> None:
     assert [top_images(n) for n in (10_000, 1000, 999, 200, 20, 5)] == [100, 100, 99, 20, 2, 1]
 
 
+def test_what_the_authors_add_inside_of_the_logarithm_changes_nothing_to_speak_of() -> None:
+    """Their `soft_wpmi` takes log(1 + p(x in B_k) (p(t|x) - 1) + 1e-7); ours the same without 1e-7."""
+    probability = word_probability(embeddings(300, 6, 0), embeddings(40, 6, 1))
+    order = strongest(torch.rand(300, 8, generator=torch.Generator().manual_seed(2)), 100)
+    member = (0.998 - torch.arange(100) / 100 * (0.998 - 0.97))[:, None]
+    theirs = [
+        (1 + member.double() * (probability[order[:, unit]].double() - 1) + 1e-7).log().sum(dim=0)
+        for unit in range(8)
+    ]
+    # 1e-7 of at least 0.002 each, a hundred times: 0.005 at most
+    torch.testing.assert_close(log_fit(probability, order).double(), torch.stack(theirs), rtol=0, atol=0.005)
+
+
 def test_tables_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     probability = word_probability(embeddings(40, 6, 0), embeddings(23, 6, 1))
     order = strongest(torch.rand(40, 11), 7)

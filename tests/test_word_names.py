@@ -29,7 +29,7 @@ from neuro_explain.cli import run
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.tower import Tower
 from neuro_explain.word_inputs import open_images, open_words, spoken
-from neuro_explain.word_names import WordNames, is_word_names, name_by_words
+from neuro_explain.word_names import WordNames, is_word_names, name_by_words, word_lines
 
 NOISE = range(len(COLOURS), len(COLOURS) + NOISE_UNITS)
 SILENT = len(COLOURS) + NOISE_UNITS
@@ -226,6 +226,17 @@ def test_images_come_from_a_folder_or_a_pattern(tmp_path: Path) -> None:
         open_images(str(tmp_path / "*.jpg"))
 
 
+def test_files_of_another_content_are_other_images(tmp_path: Path) -> None:
+    for name in ("a.bmp", "b.bmp"):
+        Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / name)
+    pattern = str(tmp_path / "*.bmp")
+    before, size = open_images(pattern).fingerprint, (tmp_path / "b.bmp").stat().st_size
+    assert open_images(pattern).fingerprint == before
+    Image.new("RGB", (8, 8), (9, 9, 8)).save(tmp_path / "b.bmp")
+    assert (tmp_path / "b.bmp").stat().st_size == size
+    assert open_images(pattern).fingerprint != before
+
+
 def colour_model() -> Tower:
     from torch import nn
 
@@ -262,6 +273,26 @@ def test_the_command_names_saves_and_says_what_chance_gives(
     assert "already holds an artifact" in capsys.readouterr().err
     assert run([*fixed, "--overwrite", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["units"] == SILENT + 1
+
+
+def test_it_is_said_where_one_unit_alone_cannot_be_named() -> None:
+    few = name_by_words(colour_tower(), Painted(), WORDS, clip=Knowing(), draws=9, turns=0, progress=False)
+    changing = int((few.largest > few.smallest).sum())
+    assert changing == SILENT and few.named == 0
+    # p is 1/10 at least, and so is q of all of them together
+    assert word_lines(few)[1] == (
+        f"no unit can be named: q would exceed 0.05 even if all {changing} stood out; use more draws"
+    )
+    some = name_by_words(colour_tower(), Painted(), WORDS, clip=Knowing(), draws=99, turns=0, progress=False)
+    together = math.ceil(changing / 100 / 0.05)
+    assert 1 < together <= changing
+    assert word_lines(some)[1].startswith(
+        f"a unit that stands out alone cannot be named: {together} or more of {changing} must"
+    )
+
+
+def test_nothing_is_said_where_a_unit_alone_can_be_named(names: WordNames) -> None:
+    assert len(word_lines(names)) == 2
 
 
 def test_the_command_without_weights_says_what_is_missing(

@@ -30,7 +30,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from dissection.concepts import ConceptDataset
+from dissection.concepts import ConceptDataset, ConceptNameError
 from dissection.readers.ade20k import open_ade20k
 from dissection.readers.broden import Broden, broden_name, concept_from_broden
 from dissection.readers.cityscapes import Cityscapes
@@ -114,7 +114,7 @@ def open_concepts(
             colors |= kind == _COLORS
             if kind == _COLORS:
                 continue
-            opened = readers[kind](path)
+            opened = _opened(readers[kind], path, text)
         else:
             opened = _own(spec)
         sets.append(opened)
@@ -127,6 +127,17 @@ def open_concepts(
         )
     joined = sets[0] if len(sets) == 1 else Union(sets, names)
     return WithColors(joined) if colors else joined
+
+
+def _opened(reader: Callable[[str], ConceptDataset], path: str, spec: str) -> ConceptDataset:
+    """A set; an error names its folder, of which there may be several."""
+    try:
+        return reader(path)
+    except (ConceptSetError, ConceptNameError) as error:
+        if str(error).startswith((path, str(Path(path).expanduser()), spec)):
+            raise
+        kind = type(error) if isinstance(error, ConceptSetError) else ConceptSetError
+        raise kind(f"{spec}: {error}") from error
 
 
 def _parse(text: str, readers: Mapping[str, object]) -> tuple[str, str]:

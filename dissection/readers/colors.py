@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dissection.concepts import Concept, ConceptDataset, Labels, source_of
+from dissection.concepts import Concept, ConceptDataset, Labels
 from dissection.images import squash
 from dissection.readers.merged import Rule
+from dissection.readers.over import Over
 from dissection.scratch import PerThread
 
 CATEGORY = "color"
@@ -41,7 +42,7 @@ def color_indices(image: Image.Image) -> NDArray[np.uint8]:
     return indices
 
 
-class WithColors:
+class WithColors(Over):
     """A concept data set whose images also carry the eleven colours.
 
     Args:
@@ -49,7 +50,7 @@ class WithColors:
     """
 
     def __init__(self, base: ConceptDataset) -> None:
-        self.base = base
+        super().__init__(base)
         concepts = list(base.concepts)
         place = {concept: number for number, concept in enumerate(concepts)}
         colors = [Concept(name, CATEGORY) for name in NAMES]
@@ -71,26 +72,9 @@ class WithColors:
         return f"sha256:{hashlib.sha256(parts).hexdigest()}"
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What of the folders below is not used."""
-        return tuple(getattr(self.base, "notes", ()))
-
-    @property
     def merge_rules(self) -> tuple[Rule, ...]:
         """As in the set below."""
         return tuple(getattr(self.base, "merge_rules", ()))
-
-    def __len__(self) -> int:
-        """The number of images."""
-        return len(self.base)
-
-    def source(self, index: int) -> int:
-        """Which of several joined sets the image comes from."""
-        return source_of(self.base, index)
-
-    def image_id(self, index: int) -> str:
-        """As in the set below."""
-        return self.base.image_id(index)
 
     def image(self, index: int) -> Image.Image:
         """As in the set below."""

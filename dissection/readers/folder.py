@@ -14,12 +14,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dissection.concepts import Concept, Labels
+from dissection.concepts import Labels
 from dissection.images import SUFFIXES
 from dissection.readers import masks
 from dissection.readers.errors import ConceptSetError, MissingFileError
 from dissection.readers.files import FileSet, by_stem, locate, set_folder
 from dissection.readers.tables import read_table
+from dissection.readers.value_table import values_from_csv
 
 
 class MaskFolder(FileSet):
@@ -34,7 +35,7 @@ class MaskFolder(FileSet):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         root = set_folder(path)
-        values = _values(root)
+        values = values_from_csv(root / "labels.csv")
         concepts = list(dict.fromkeys(values.values()))
         place = {concept: number for number, concept in enumerate(concepts)}
         self._numbers = masks.NumberTable({value: place[concept] for value, concept in values.items()})
@@ -86,16 +87,6 @@ def paired(root: Path, images: str, labelled: str, *, only_labelled: bool = Fals
             "bring it back or move the mask away"
         )
     return sorted((photos[stem], drawn[stem]) for stem in drawn)
-
-
-def _values(root: Path) -> dict[int, Concept]:
-    values: dict[int, Concept] = {}
-    for row in read_table(root / "labels.csv", ("value", "name", "category")):
-        value = row.integer("value")
-        if value in values:
-            raise ConceptSetError(f"{row.where}: value {value} is there twice; a value is one label")
-        values[value] = Concept(row.text("name"), row.text("category"))
-    return values
 
 
 def _indexed(root: Path) -> list[tuple[str, str]]:

@@ -24,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels, source_of
+from dissection.concepts import NO_LABEL, Concept, ConceptDataset, Labels
 from dissection.readers.errors import ConceptSetError, hint
+from dissection.readers.over import Over
 from dissection.readers.tables import read_table
 
 OWN = "own"
@@ -148,7 +148,7 @@ def _some_own(dataset: ConceptDataset) -> list[Rule]:
     return rules
 
 
-class Merged:
+class Merged(Over):
     """A concept data set whose concepts are merged; a `ConceptDataset` itself.
 
     Args:
@@ -161,7 +161,8 @@ class Merged:
     """
 
     def __init__(self, dataset: ConceptDataset, table: Sequence[Rule]) -> None:
-        self.base, self.table = dataset, tuple(table)
+        super().__init__(dataset)
+        self.table = tuple(table)
         _check(self.table, dataset.concepts)
         becomes = _synonyms(self.table)
         broader = _hypernyms(self.table, becomes)
@@ -189,27 +190,6 @@ class Merged:
         """Of the set below and of the table."""
         rules = [astuple(rule)[:4] for rule in self.table]
         return f"sha256:{hashlib.sha256(f'merged {self.base.fingerprint} {rules!a}'.encode()).hexdigest()}"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What of the folders below is not used."""
-        return tuple(getattr(self.base, "notes", ()))
-
-    def __len__(self) -> int:
-        """The number of images."""
-        return len(self.base)
-
-    def source(self, index: int) -> int:
-        """Which of several joined sets the image comes from."""
-        return source_of(self.base, index)
-
-    def image_id(self, index: int) -> str:
-        """As in the set below."""
-        return self.base.image_id(index)
-
-    def image(self, index: int) -> Image.Image:
-        """As in the set below."""
-        return self.base.image(index)
 
     def labels(self, index: int, size: int) -> Labels:
         """The labels of the set below under their new names, and more layers with the broader concepts."""

@@ -17,13 +17,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from PIL import Image
-
-from dissection.concepts import Concept, ConceptDataset, Labels, source_of
+from dissection.concepts import ConceptDataset, source_of
 from dissection.readers.errors import ConceptSetError
+from dissection.readers.over import Over
 
 
-class Subset:
+class Subset(Over):
     """Some images of a set; a `ConceptDataset` itself.
 
     Args:
@@ -35,7 +34,7 @@ class Subset:
     """
 
     def __init__(self, base: ConceptDataset, numbers: Sequence[int]) -> None:
-        self.base = base
+        super().__init__(base)
         self.numbers = tuple(int(number) for number in numbers)
         if not self.numbers:
             raise ConceptSetError("numbers: expected those of the images that the part is to have, got none")
@@ -55,42 +54,16 @@ class Subset:
         return f"{len(self)} of the {len(self.base)} images of {whole}"
 
     @property
-    def concepts(self) -> Sequence[Concept]:
-        """All concepts of the whole set."""
-        return self.base.concepts
-
-    @property
     def fingerprint(self) -> str:
         """Of the whole set's fingerprint and the numbers, in order."""
         parts = f"subset {self.base.fingerprint} {' '.join(map(str, self.numbers))}"
         return f"sha256:{hashlib.sha256(parts.encode()).hexdigest()}"
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What of the whole set's folders is not used."""
-        return tuple(getattr(self.base, "notes", ()))
-
     def __len__(self) -> int:
         """The number of images."""
         return len(self.numbers)
 
-    def source(self, index: int) -> int:
-        """Which of several joined sets the image comes from."""
-        return source_of(self.base, self._whole(index))
-
-    def image_id(self, index: int) -> str:
-        """As in the whole set."""
-        return self.base.image_id(self._whole(index))
-
-    def image(self, index: int) -> Image.Image:
-        """As in the whole set."""
-        return self.base.image(self._whole(index))
-
-    def labels(self, index: int, size: int) -> Labels:
-        """As in the whole set."""
-        return self.base.labels(self._whole(index), size)
-
-    def _whole(self, index: int) -> int:
+    def _below(self, index: int) -> int:
         if not 0 <= index < len(self):
             raise IndexError(f"index: expected 0 to {len(self) - 1}, got {index}")
         return self.numbers[index]

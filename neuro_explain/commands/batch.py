@@ -29,8 +29,10 @@ from neuro_explain.config import config_option
     type=click.Path(path_type=Path),
     help="JSON file that says of each label which classes it stands for.",
 )
-@click.option("--best", default=1, help="How many of each image's best classes to explain.")
-@click.option("--top", default=5, help="Units to keep in each direction.")
+@click.option(
+    "--best", default=1, type=click.IntRange(min=1), help="How many of each image's best classes to explain."
+)
+@click.option("--top", default=5, type=click.IntRange(min=1), help="Units to keep in each direction.")
 @click.option(
     "--rank-by",
     type=click.Choice(["alpha", "contribution"]),
@@ -38,8 +40,8 @@ from neuro_explain.config import config_option
     help="What the ranking sorts by.",
 )
 @click.option("--named-only", is_flag=True, help="Rank named units alone.")
-@click.option("--batch-size", default=32, help="Images per forward pass.")
-@click.option("--workers", default=2, help="Processes that read images.")
+@click.option("--batch-size", default=32, type=click.IntRange(min=1), help="Images per forward pass.")
+@click.option("--workers", default=2, type=click.IntRange(min=0), help="Processes that read images.")
 @click.option("--thumbnails/--no-thumbnails", default=True, help="Keep a small picture of each image.")
 @cluster_options
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")

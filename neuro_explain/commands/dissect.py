@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissection.presets import PRESETS
-from neuro_explain.commands.options import cluster_of, cluster_options, model_options, open_tower, print_json
-from neuro_explain.config import config_option
+from neuro_explain.commands.options import (
+    cluster_of,
+    cluster_options,
+    model_options,
+    open_tower,
+    print_json,
+    usage,
+    with_flags,
+)
+from neuro_explain.config import Names, config_option, flags_win
 
 if TYPE_CHECKING:
+    from dissection.options import Options
     from dissection.result import Dissection
 
 
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
 @model_options
 @click.option(
     "--layers",
+    type=Names(),
     metavar="NAME,NAME",
     help="Several layers in one pass, in place of --layer; each gets a folder of its name in --out.",
 )
@@ -74,8 +85,11 @@ if TYPE_CHECKING:
 @cluster_options
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
+@click.pass_context
 def dissect(
-    layers: str | None,
+    context: click.Context,
+    /,
+    layers: tuple[str, ...] | None,
     specs: tuple[str, ...],
     out: Path,
     overwrite: bool,
@@ -97,21 +111,18 @@ def dissect(
 ) -> None:
     """Name the units of a network's layer: which concept does each detect?"""
     from dissection.artifact import MANIFEST, check_writable
+    from dissection.options import choose
     from dissection.readers.merged import merged
     from neuro_explain.names import dissect as dissect_model
     from neuro_explain.names import dissect_layers, open_concepts
 
     cluster, model = cluster_of(**others)
-    if layers is not None and model["layer"] is not None:
-        raise click.UsageError("give --layer or --layers, not both")
-    if layers is None:
-        check_writable(out, kind="dissection", overwrite=overwrite)
-    opened = open_concepts(list(specs))
-    if merge is not None:
-        opened = merged(opened, merge)
-    loaded = open_tower(**model)
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {
+    held = flags_win(context, "layer", "layers")
+    if "layers" not in held:
+        layers = None
+    if "layer" not in held:
+        model["layer"] = None
+    options: Options = {
         "preset": preset,
         "quantile": quantile,
         "label_size": label_size,
@@ -124,24 +135,33 @@ def dissect(
         "batch_size": batch_size,
         "workers": workers,
         "memory": memory << 20,
-        "scratch": out.absolute().parent,
-        "cluster": cluster,
     }
+    with usage():
+        if warning := choose(options).warning:
+            click.echo(f"note: {with_flags(warning, context.command)}", err=True)
     if layers is None:
-        found = {out: dissect_model(loaded, opened, **options)}
+        check_writable(out, kind="dissection", overwrite=overwrite)
     else:
-        wanted = [layer.strip() for layer in layers.split(",") if layer.strip()]
         if (out / MANIFEST).exists():
             raise click.UsageError(
                 f"{out} is a result itself; with --layers give a folder to hold one of each layer"
             )
-        for layer in wanted:
+        for layer in layers:
             check_writable(out / layer, kind="dissection", overwrite=overwrite)
-        others_there = sorted(path.parent.name for path in out.glob(f"*/{MANIFEST}"))
-        if older := [name for name in others_there if name not in wanted]:
-            click.echo(f"note: {out} holds earlier names too: {', '.join(older)}", err=True)
-        by_layer = dissect_layers(loaded, opened, wanted, **options)
-        found = {out / layer: names for layer, names in zip(wanted, by_layer.values(), strict=True)}
+        if others_there := [name for name in _dissections_in(out) if name not in layers]:
+            click.echo(f"note: {out} holds names of other layers too: {', '.join(others_there)}", err=True)
+    opened = open_concepts(list(specs))
+    if merge is not None:
+        opened = merged(opened, merge)
+    loaded = open_tower(**model)
+    scratch = out.absolute().parent
+    scratch.mkdir(parents=True, exist_ok=True)
+    options["scratch"] = scratch
+    if layers is None:
+        found = {out: dissect_model(loaded, opened, cluster=cluster, **options)}
+    else:
+        by_layer = dissect_layers(loaded, opened, layers, cluster=cluster, **options)
+        found = {out / layer: names for layer, names in zip(layers, by_layer.values(), strict=True)}
     several = layers is not None
     told = [
         _saved(names, folder, several=several, overwrite=overwrite, as_json=as_json)
@@ -149,6 +169,22 @@ def dissect(
     ]
     if as_json:
         print_json(told[0] if layers is None else told)
+
+
+def _dissections_in(folder: Path) -> list[str]:
+    """The folders in a folder that hold a dissection."""
+    from dissection.artifact import MANIFEST
+    from dissection.result import KIND
+
+    found = []
+    for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+        try:
+            kind = json.loads(manifest.read_text(encoding="utf-8")).get("kind")
+        except (OSError, ValueError, AttributeError):  # what cannot be read is none
+            continue
+        if kind == KIND:
+            found.append(manifest.parent.name)
+    return found
 
 
 def _saved(

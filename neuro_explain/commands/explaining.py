@@ -26,7 +26,7 @@ def explaining_options(rank_by: str) -> Callable[[Callable[..., Any]], Callable[
             help="Folder for the explanation; with several images, of their folders.",
         ),
         click.option("--overwrite", is_flag=True, help="Replace artifacts that are there."),
-        click.option("--top", default=5, help="Units to show in each direction."),
+        click.option("--top", default=5, type=click.IntRange(min=1), help="Units to show in each direction."),
         click.option(
             "--rank-by",
             type=click.Choice(["alpha", "contribution"]),
@@ -37,7 +37,9 @@ def explaining_options(rank_by: str) -> Callable[[Callable[..., Any]], Callable[
         click.option(
             "--check/--no-check", default=True, help="Zero the strongest units and see what changes."
         ),
-        click.option("--seed", default=0, help="Seed of the check's random draws."),
+        click.option(
+            "--seed", default=0, type=click.IntRange(min=0), help="Seed of the check's random draws."
+        ),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
         config_option,
     ]

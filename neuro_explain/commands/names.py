@@ -10,6 +10,7 @@ import click
 from neuro_explain.commands.options import echo_lines, print_json
 
 if TYPE_CHECKING:
+    from dissection.formulas import Composition
     from dissection.names import Names, UnitName
 
 
@@ -38,7 +39,7 @@ def names_command(
 
     With --compare two sources come before the units: what is the same, renamed, gained and lost.
     """
-    from neuro_explain.name_view import choose_names, name_lines
+    from neuro_explain.name_view import choose_names, formulas_of, name_lines
     from neuro_explain.names import load_names
 
     other = None
@@ -61,20 +62,23 @@ def names_command(
         chosen = choose_names(names, numbers, concept, category)
     except IndexError as error:
         raise click.ClickException(str(error)) from error
+    formulas = formulas_of(names)
     if as_json:
-        print_json([_row(name) for name in chosen])
+        print_json([_row(name, formulas.get(name.unit)) for name in chosen])
         return
     if not numbers and concept is None:
         click.echo(f"{names.named} of {len(names)} units named ({names.distinct} different names)")
     if concept is not None and not chosen:
         click.echo(f"no unit is named {concept}")
-    echo_lines(name_lines(chosen))
+    echo_lines(name_lines(chosen, formulas))
 
 
-def _row(name: UnitName) -> dict[str, Any]:
+def _row(name: UnitName, formula: Composition | None) -> dict[str, Any]:
     from dissection.names import unit_row
 
-    return unit_row(name) | ({} if name.score is None else {"score": name.score})
+    text, iou = (None, None) if formula is None else (formula.text, formula.iou)
+    told = {"formula": text, "formula_iou": iou}
+    return unit_row(name) | told | ({} if name.score is None else {"score": name.score})
 
 
 def _compare(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,6 +82,40 @@ def with_options(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..
         return function
 
     return add
+
+
+def with_flags(message: str, command: click.Command) -> str:
+    """A message of the library, whose arguments are options here: `max_q: …` is `--max-q: …`, `seed=1` `--seed 1`."""
+    flags = {
+        text.removeprefix("--").replace("-", "_"): text
+        for parameter in command.params
+        for text in (*parameter.opts, *parameter.secondary_opts)
+        if isinstance(parameter, click.Option) and text.startswith("--")
+    }
+    if not flags:
+        return message
+    any_of = "|".join(sorted(flags, key=len, reverse=True))
+    message = re.sub(rf"^({any_of})(?=: )", lambda found: flags[found[1]], message)
+    message = re.sub(
+        rf"(?<![\w?&.'\"-])({any_of})=(?:True\b)?(?=(\S?))",
+        lambda found: f"{flags[found[1]]}{' ' if found[2].strip(',;.)') else ''}",
+        message,
+    )
+    # a name of two words is no word of a sentence, so it is the argument wherever it stands
+    joined = "|".join(name for name in flags if "_" in name)
+    if not joined:
+        return message
+    return re.sub(rf"(?<![\w/.'\"-])({joined})(?![\w/.'\"=(])", lambda found: flags[found[1]], message)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """What the library says inside is wrong with what was typed: the option is named, and the status is 2."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        context = click.get_current_context()
+        raise click.UsageError(with_flags(str(error), context.command), context) from error
 
 
 def open_model(**options: Any) -> Model:

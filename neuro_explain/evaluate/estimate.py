@@ -23,7 +23,7 @@ class Estimate:
 
     Attributes:
         value: None if there is nothing that it could be of.
-        low, high: 95 %; None where fewer than two units cannot tell.
+        low, high: 95 %; None where too few units cannot tell (fewer than two, or what the figure says of itself).
         count: values that it is of.
     """
 

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from dissection.concepts import Concept, ConceptDataset
+from dissection.presets import PRESETS, ranked_labels
 from dissection.recording import trace
 from neuro_explain.evaluate.estimate import Estimate, share_of
 from neuro_explain.model import Model
@@ -188,7 +189,7 @@ def logit_agreement(
     share = math.nextafter(1 / max(2, len(accepted)), 1) if quantile is None else quantile
     names = dissect(scores, dataset, quantile=share, exemplars=0, **options)
     ious = names.iou
-    ranked = np.argsort(-ious, axis=1, kind="stable")[:, :TOP]  # the smaller number first among equals
+    ranked = ranked_labels(ious, names.category_of, PRESETS[names.preset].ties)[:, :TOP]
     hits = {
         k: [int(concept) in right and bool(ious[k, concept] > 0) for concept in ranked[k]]
         for k, right in accepted.items()

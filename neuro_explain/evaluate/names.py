@@ -17,11 +17,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dissection.chance import PERMUTATIONS
 from dissection.concepts import Concept, ConceptDataset
-from dissection.names import MAX_Q, MIN_IOU
+from dissection.presets import preset as rules_of
 from dissection.readers.subset import halves
 from dissection.result import Dissection
-from dissection.tally import LABEL_SIZE, QUANTILE
+from dissection.summary import chance_lines
 from neuro_explain.evaluate.logits import LogitAgreement, logit_agreement
 from neuro_explain.evaluate.names_lines import names_lines
 from neuro_explain.evaluate.simulation import Simulation, look, simulation
@@ -39,11 +40,13 @@ class NamesReport:
         model, layer: whose units.
         images: labelled images of either half; empty without a concept set.
         concepts: of the concept set.
-        min_iou, max_q: the rule of names.
+        min_iou, max_q: the rule of names; max_q is 1 where chance has no say in them.
+        preset, permutations, seed: whose rules hold, and how chance was asked.
         logits: of the class scores.
         simulation: for named and for unnamed units.
-        stability: by IoU alone, and by the rule.
+        stability: by IoU alone, and by the rule if that asks chance.
         skipped: measures that are not there, and why.
+        notes: what stood in the way of names.
     """
 
     model: str
@@ -52,10 +55,14 @@ class NamesReport:
     concepts: int
     min_iou: float
     max_q: float
+    preset: str
+    permutations: int
+    seed: int
     logits: LogitAgreement | None
     simulation: tuple[Simulation, ...]
     stability: tuple[Stability, ...]
     skipped: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The report for people: a table, the counts behind it, and what each number means."""
@@ -73,10 +80,13 @@ def names_report(
     class_set: ConceptDataset | None = None,
     class_quantile: float | None = None,
     stands_for: Mapping[str, Collection[str]] | None = None,
-    quantile: float = QUANTILE,
-    label_size: int = LABEL_SIZE,
-    min_iou: float = MIN_IOU,
-    max_q: float = MAX_Q,
+    preset: str = "ours",
+    quantile: float | None = None,
+    label_size: int | None = None,
+    min_iou: float | None = None,
+    max_q: float | None = None,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
     batch_size: int = 32,
     workers: int = 2,
     progress: bool | None = None,
@@ -89,14 +99,26 @@ def names_report(
         class_set: images with labels that are the network's classes; None leaves out the class scores.
         class_quantile: q of the class scores; 1 / (number of classes tested) if not given.
         stands_for: names of classes that a concept's name means, see `logits.accepted_names`.
-        quantile, label_size, min_iou, max_q, batch_size, workers, progress: as for `neuro_explain.names.dissect`.
+        preset: whose rules hold; what is None below is as they have it.
+        quantile, label_size, min_iou, max_q, permutations, seed: as for `neuro_explain.names.dissect`.
+        batch_size, workers, progress: likewise.
 
     Raises:
-        ValueError: no set at all; a half without labels; no class among the concepts of the class set.
+        ValueError: no set at all; a half without labels; no class among the concepts of the class set; what `dissect`
+            refuses.
     """
     if concepts is None and class_set is None:
         raise ValueError("concepts: expected a concept set, or class_set, or both; got neither")
-    rule: dict[str, Any] = {"label_size": label_size, "min_iou": min_iou, "max_q": max_q}
+    rules = rules_of(preset)
+    rule: dict[str, Any] = {
+        "preset": preset,
+        "label_size": rules.label_size if label_size is None else label_size,
+        "min_iou": rules.min_iou if min_iou is None else min_iou,
+        "max_q": max_q,
+        "permutations": permutations,
+        "seed": seed,
+    }
+    allowed = (rules.max_q if max_q is None else max_q) if permutations else 1.0
     run: dict[str, Any] = {"batch_size": batch_size, "workers": workers, "progress": progress}
     skipped: dict[str, str] = {}
     logits = None
@@ -111,6 +133,7 @@ def names_report(
     told: tuple[Simulation, ...] = ()
     stable: tuple[Stability, ...] = ()
     images: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
     if concepts is None:
         skipped["simulation and stability"] = "no concept set was given (--concepts)"
     else:
@@ -118,24 +141,35 @@ def names_report(
         first, second = (
             dissect(model, half, quantile=quantile, exemplars=0, **rule, **run) for half in parts
         )
-        seen = [look(model, half, label_size=label_size, **run) for half in parts]
+        seen = [look(model, half, label_size=rule["label_size"], **run) for half in parts]
         crossed = [(first, seen[1]), (second, seen[0])]
         told = (simulation(crossed), simulation(crossed, names_of="unnamed"))
-        by_iou = stability(_by_iou(first, min_iou), _by_iou(second, min_iou), "IoU alone")
-        by_rule = stability([n.concept for n in first], [n.concept for n in second], f"q ≤ {max_q:g}")
-        stable = (by_iou, by_rule)
+        least = rule["min_iou"]
+        stable = (stability(_by_iou(first, least), _by_iou(second, least), "IoU alone"),)
+        if allowed < 1:
+            rule_of = f"q ≤ {allowed:g}"
+            stable += (stability([n.concept for n in first], [n.concept for n in second], rule_of),)
         images = (first.images, second.images)
+        notes = tuple(
+            f"on the {which} half {line}"
+            for which, half in (("first", first), ("second", second))
+            for line in chance_lines(half)[1:]
+        )
     return NamesReport(
         model=model.name,
         layer=model.layer,
         images=images,
         concepts=0 if concepts is None else len(concepts.concepts),
-        min_iou=min_iou,
-        max_q=max_q,
+        min_iou=rule["min_iou"],
+        max_q=allowed,
+        preset=preset,
+        permutations=permutations,
+        seed=seed,
         logits=logits,
         simulation=told,
         stability=stable,
         skipped=skipped,
+        notes=notes,
     )
 
 

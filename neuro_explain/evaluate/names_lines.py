@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from dissection.presets import OURS
 from neuro_explain.evaluate.estimate import Estimate
 from neuro_explain.evaluate.logits import PUBLISHED, TOP
+from neuro_explain.evaluate.stability import FEWEST
 
 if TYPE_CHECKING:
     from neuro_explain.evaluate.names import NamesReport
@@ -23,6 +25,7 @@ def names_lines(report: NamesReport) -> list[str]:
         *_class_notes(report),
         *_simulation_notes(report),
         *_stability_notes(report),
+        *report.notes,
         *(f"not measured: {measure}: {why}" for measure, why in report.skipped.items()),
     ]
 
@@ -32,7 +35,7 @@ def _subject(report: NamesReport) -> Iterator[str]:
         first, second = report.images
         yield (
             f"{report.model}, {report.layer}: named on {first} images and tried on {second} others, and the other way "
-            f"round; {report.concepts} concepts; a name needs IoU {report.min_iou:g} and q up to {report.max_q:g}"
+            f"round; {report.concepts} concepts; {_rule(report)}"
         )
     if report.logits is not None:
         one = report.logits
@@ -41,6 +44,15 @@ def _subject(report: NamesReport) -> Iterator[str]:
             f"{one.images} images, q = {one.quantile:.3g}; the rule names {one.named} of their units, "
             f"{one.named_right} rightly"
         )
+
+
+def _rule(report: NamesReport) -> str:
+    """What a name needs, and by whose rules."""
+    of = "" if report.preset == OURS.name else f" by the rules of {report.preset}"
+    if report.max_q >= 1:
+        return f"a name needs IoU {report.min_iou:g}{of}; chance has no say in names here"
+    asked = f"{report.permutations} permutations, seed {report.seed}"
+    return f"a name needs IoU {report.min_iou:g} and q up to {report.max_q:g} ({asked}){of}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
@@ -80,6 +92,8 @@ def _simulation_rows(report: NamesReport) -> Iterator[tuple[str, ...]]:
 def _stability_rows(report: NamesReport) -> Iterator[tuple[str, ...]]:
     for each in report.stability:
         beside = "" if each.kappa.value is None else f"kappa {_interval(each.kappa)}"
+        if beside and each.too_few:
+            beside += " (too few)"
         yield _row(
             f"named alike on both halves, {each.rule}", each.agreement, each.chance, beside, share=True
         )
@@ -125,6 +139,8 @@ def _stability_notes(report: NamesReport) -> Iterator[str]:
             f"  {each.rule}: {each.alike} units alike, {each.different} with another name, {each.first_only} named on "
             f"the first half only, {each.second_only} on the second only, {each.neither} on neither"
         )
+    if any(each.too_few and each.kappa.value is not None for each in report.stability):
+        yield f"  too few: less than {FEWEST} units have a name on both halves, so kappa is given without an interval"
 
 
 def _row(

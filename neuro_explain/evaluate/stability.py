@@ -10,7 +10,8 @@ at all.
 Beside it stands what names dealt out at random would reach, each name and "unnamed" as often as in each half: with
 p(l) and p'(l) the shares of units under name l, U Σ p(l) p'(l) of them are expected to agree, and U (1 - p(unnamed)
 p'(unnamed)) to be named by either. Cohen's kappa (1960) takes "unnamed" for a name like any other:
-(o - e) / (1 - e), with o the share of units on which the halves agree, e that expected by chance.
+(o - e) / (1 - e), with o the share of units on which the halves agree, e that expected by chance. Its interval draws
+units, so it is given only where both halves name `FEWEST` of them or more: with one such unit every draw agrees.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from dissection.concepts import Concept
 from neuro_explain.evaluate.estimate import Estimate, share_of
 from neuro_explain.evaluate.tally import RESAMPLES
 
+FEWEST = 10
+"""Units with a name on both halves, below which kappa has no interval."""
+
 
 @dataclass(frozen=True)
 class Stability:
@@ -38,7 +42,8 @@ class Stability:
         neither: units that neither names.
         agreement: alike, of those that either names.
         chance: what names dealt out at random would reach; None if no unit is named in either.
-        kappa: of all units, "unnamed" a name as well; its value is None if chance alone agrees everywhere.
+        kappa: of all units, "unnamed" a name as well; its value is None if chance alone agrees everywhere, and it has
+            no interval if too few units have a name on both halves, or if every draw of units gives the same.
     """
 
     rule: str
@@ -55,6 +60,11 @@ class Stability:
     def units(self) -> int:
         """All of them."""
         return self.alike + self.first_only + self.second_only + self.different + self.neither
+
+    @property
+    def too_few(self) -> bool:
+        """Whether fewer than `FEWEST` units have a name on both halves."""
+        return self.alike + self.different < FEWEST
 
 
 def stability(first: Sequence[Concept | None], second: Sequence[Concept | None], rule: str) -> Stability:
@@ -86,7 +96,7 @@ def stability(first: Sequence[Concept | None], second: Sequence[Concept | None],
         neither=len(pairs) - sum(either),
         agreement=share_of([alike[unit] for unit, counts in enumerate(either) if counts]),
         chance=float(named / (1 - unnamed)) if any(either) else None,
-        kappa=_kappa(mine, theirs),
+        kappa=_kappa(mine, theirs, shared=sum(None not in pair for pair in pairs)),
     )
 
 
@@ -104,7 +114,7 @@ def _expected(
     return shares
 
 
-def _kappa(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> Estimate:
+def _kappa(mine: NDArray[np.float64], theirs: NDArray[np.float64], *, shared: int) -> Estimate:
     units = len(mine)
     same = (mine * theirs).sum(axis=1)
 
@@ -117,9 +127,11 @@ def _kappa(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> Estimate:
     value = float(kappa(np.ones((1, units)))[0])
     if np.isnan(value):
         return Estimate(None, None, None, units)
-    if units < 2:
+    if shared < FEWEST:
         return Estimate(value, None, None, units)
     even = np.full(units, 1 / units)
     drawn = np.random.default_rng(0).multinomial(units, even, size=RESAMPLES).astype(np.float64)
     low, high = np.nanpercentile(kappa(drawn), (2.5, 97.5))
+    if low == high:
+        return Estimate(value, None, None, units)
     return Estimate(value, float(low), float(high), units)
