@@ -1,4 +1,4 @@
-"""Alpha and map ÷ a plain forward pass, ours and the peers' (captum, grad-cam, torchcam).
+"""Alpha and map, and maps of pixels, ÷ a plain forward pass, ours and the peers' (captum, grad-cam, torchcam).
 
     python -m benchmarks.gradcam [--rounds 7] [--batch 8] [--device cpu]
 
@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from benchmarks.ratios import alternate, table
 from neuro_explain.gradcam import grad_cam
+from neuro_explain.methods import METHODS
 
 NETS = {"resnet18": "layer4", "resnet50": "layer4", "vgg16": "features.29"}
 FIVE = [1, 2, 3, 4, 5]
+PIXELS = ("gradient", "guided-grad-cam", "deconvolution-grad-cam")
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
@@ -38,14 +40,14 @@ def peak_bytes(work: Callable[[], object]) -> int:
 
 def contenders(net: nn.Module, layer: str, images: Tensor) -> dict[str, Callable[[], object]]:
     """What is timed, by name."""
-    from captum.attr import LayerGradCam
+    from captum.attr import GuidedGradCam, LayerGradCam
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
     from torchcam.methods import GradCAM as TorchCAM
 
     module = net.get_submodule(layer)
     count = len(images)
-    captum = LayerGradCam(net, module)
+    captum, captum_guided = LayerGradCam(net, module), GuidedGradCam(net, module)
 
     def torchcam() -> None:
         with TorchCAM(net, target_layer=module) as cam:
@@ -64,6 +66,15 @@ def contenders(net: nn.Module, layer: str, images: Tensor) -> dict[str, Callable
     return {
         "neuro-explain, one target": lambda: grad_cam(net, images, [1] * count, layer=layer),
         "neuro-explain, five targets": lambda: grad_cam(net, images, [FIVE] * count, layer=layer),
+        **{
+            f"neuro-explain, {METHODS[name].title}": lambda name=name: METHODS[name](
+                net, images, [1] * count, layer=layer
+            )
+            for name in PIXELS
+        },
+        "captum, Guided Grad-CAM": lambda: captum_guided.attribute(
+            images, torch.ones(count, dtype=torch.long)
+        ),
         "captum, one": lambda: captum.attribute(images, torch.ones(count, dtype=torch.long)),
         "captum, five": lambda: [captum.attribute(images, torch.full((count,), c)) for c in FIVE],
         "torchcam, one": torchcam,
@@ -104,7 +115,7 @@ def main() -> None:
         print(table(ratios))
         if not images.is_cuda:
             plain = peak_bytes(inference)
-            for label in list(work)[:3]:
+            for label in [k for k in work if k.startswith("neuro") or k == "captum, one"]:
                 extra = (peak_bytes(work[label]) - plain) / 2**20
                 print(f"  extra peak memory, {label}: {extra:.1f} MiB")
         print(flush=True)

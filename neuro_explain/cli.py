@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 
 import click
 
@@ -20,11 +21,14 @@ from neuro_explain.commands.demo import demo
 from neuro_explain.commands.dissect import dissect
 from neuro_explain.commands.evaluate import evaluate
 from neuro_explain.commands.explain import explain
+from neuro_explain.commands.methods import methods_command
 from neuro_explain.commands.models import models
 from neuro_explain.commands.names import names_command
+from neuro_explain.commands.options import with_flags
 from neuro_explain.commands.profile import profile
 from neuro_explain.commands.report import report
 from neuro_explain.commands.speak import ask, caption
+from neuro_explain.commands.study import study
 from neuro_explain.commands.words import name_words
 
 # In the order in which one uses them; --help lists them so.
@@ -36,12 +40,14 @@ COMMANDS: tuple[click.Command, ...] = (
     name_words,
     names_command,
     explain,
+    methods_command,
     caption,
     ask,
     batch,
     profile,
     report,
     evaluate,
+    study,
 )
 
 
@@ -85,17 +91,24 @@ def run(arguments: list[str]) -> int:
         what = (
             f"{error.strerror}: {error.filename}"
             if error.strerror and error.filename
-            else _with_options(error)
+            else _with_options(error, arguments)
         )
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         click.echo(f"neuro-explain: {what}{'; nothing half-written was kept' if full else ''}", err=True)
         return 1
     except (ValueError, ImportError) as error:
-        click.echo(f"neuro-explain: {_with_options(error)}", err=True)
+        click.echo(f"neuro-explain: {_with_options(error, arguments)}", err=True)
         return 1
 
 
-def _with_options(error: Exception) -> str:
-    """The message of the library, whose arguments are options here: `weights=` is `--weights`."""
+def _with_options(error: Exception, arguments: Sequence[str] = ()) -> str:
+    """The message of the library, whose arguments are options of the command: `weights=` is `--weights`."""
+    command: click.Command = cli
+    for argument in arguments:
+        if not isinstance(command, click.Group) or argument not in command.commands:
+            break
+        command = command.commands[argument]
+    said = with_flags(str(error), command)
+    # What an earlier command of the road takes is meant as an option too.
     argument = r"(?<!\w)(weights|layer|classes|preprocess|download)=(?:True\b)?(?=('?))"
-    return re.sub(argument, lambda found: f"--{found[1]}{' ' if found[2] else ''}", str(error))
+    return re.sub(argument, lambda found: f"--{found[1]}{' ' if found[2] else ''}", said)

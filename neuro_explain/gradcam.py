@@ -52,6 +52,23 @@ class GradCAM:
         return self.signed_map.clamp(min=0)
 
 
+@dataclass(frozen=True, eq=False)
+class LayerGradient:
+    """What `layer_gradient` returns; everything detached, float32 or wider.
+
+    Attributes:
+        gradient: ∂y/∂A, `[N, U, h, w]`, or `[N, T, U, h, w]` for T targets per image.
+        scores: y, `[N]` or `[N, T]`.
+        activations: A, `[N, U, h, w]`.
+        output: what the network returned, `[N, C]`.
+    """
+
+    gradient: Tensor
+    scores: Tensor
+    activations: Tensor
+    output: Tensor
+
+
 def alphas(gradient: Tensor) -> Tensor:
     """Equation 1: the mean of the gradient over the cells, `[..., U, h, w]` to `[..., U]`."""
     return gradient.mean(dim=(-2, -1))
@@ -96,17 +113,39 @@ def grad_cam(
             layer that runs twice, not at all, or without maps; scores that do not depend on the layer; scores
             or gradients that are not finite; weights made under `inference_mode`.
     """
+    at = layer_gradient(net, images, targets, layer=layer)
+    alpha = alphas(at.gradient)
+    signed_map = weighted_sum(alpha, at.activations)
+    if not bool(at.scores.isfinite().all() and signed_map.isfinite().all()):
+        what = (
+            f"the gradient at layer {layer!r}" if bool(at.scores.isfinite().all()) else "the network's score"
+        )
+        raise ValueError(
+            f"{what} is NaN or infinite for at least one image, so there is nothing to explain; check the "
+            "network's weights, its preprocessing and its precision"
+        )
+    if note := softmax_note(at.output):
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return GradCAM(alpha, signed_map, at.scores, at.activations, at.output)
+
+
+def layer_gradient(
+    net: nn.Module,
+    images: Tensor,
+    targets: Targets | Callable[[Tensor], Targets],
+    *,
+    layer: str,
+) -> LayerGradient:
+    """∂y/∂A at every cell, for methods that need more of it than its mean.
+
+    As `grad_cam`, whose arguments and errors it shares; only whether the numbers are finite is the caller's to ask.
+    """
     if not isinstance(images, Tensor) or images.dim() != 4 or len(images) == 0:
         got = list(images.shape) if isinstance(images, Tensor) else f"a {type(images).__name__}"
         raise ValueError(
             f"images: expected a tensor [N, 3, H, W], N at least 1, got {got}; one image is image[None]"
         )
-    with ExitStack() as stack:
-        if torch.is_inference_mode_enabled():
-            stack.enter_context(torch.inference_mode(False))
-        plain = stack.enter_context(evaluating(net))
-        _check_weights(plain)
-        stack.enter_context(_differentiable_recurrence(plain))
+    with differentiable(net) as plain:
         # First with gradients off up to the layer. If a part of the network that holds the layer runs under
         # its own no_grad, they go off again at that part's end: then once more, gradients on from the start.
         for backbone_graph in (False, True):
@@ -131,18 +170,25 @@ def grad_cam(
                 f"the score does not depend on the output of layer {layer!r} through differentiable "
                 "operations; choose another layer, or remove detach(), no_grad(), inference_mode() behind it"
             )
-    activations, output, scores = _wide(seen.output.detach()), output.detach(), _wide(scores.detach())
-    alpha = alphas(_wide(gradient))
-    signed_map = weighted_sum(alpha, activations)
-    if not bool(scores.isfinite().all() and signed_map.isfinite().all()):
-        what = f"the gradient at layer {layer!r}" if bool(scores.isfinite().all()) else "the network's score"
-        raise ValueError(
-            f"{what} is NaN or infinite for at least one image, so there is nothing to explain; check the "
-            "network's weights, its preprocessing and its precision"
-        )
-    if note := softmax_note(output):
-        warnings.warn(note, UserWarning, stacklevel=2)
-    return GradCAM(alpha, signed_map, scores, activations, output)
+    return LayerGradient(wide(gradient), wide(scores.detach()), wide(seen.output.detach()), output.detach())
+
+
+@contextmanager
+def differentiable(net: nn.Module) -> Iterator[nn.Module]:
+    """The unwrapped network in eval mode, ready for backward passes whatever mode the caller is in.
+
+    Gradients are as the caller has them, so switch them on. The network is as it was at the end.
+
+    Raises:
+        ValueError: weights made under `inference_mode`.
+    """
+    with ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        plain = stack.enter_context(evaluating(net))
+        _check_weights(plain)
+        stack.enter_context(_differentiable_recurrence(plain))
+        yield plain
 
 
 @contextmanager
@@ -220,6 +266,6 @@ def _gradient(scores: Tensor, maps: Tensor) -> Tensor | None:
     return None if gradient is None else gradient.transpose(0, 1)
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
     """At least float32: sums of many half-precision terms lose digits that ranking needs."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor

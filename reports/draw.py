@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import io
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -145,6 +145,25 @@ def thumbnail(
     return made
 
 
+def pixel_picture(cells: NDArray[np.float32], size: tuple[int, int]) -> bytes:
+    """A map of single pixels, by itself, since a photograph would hide its lines: WebP, as large as a thumbnail.
+
+    Args:
+        cells: `[h, w]`, at least 0. The brightest half per cent is cut off: one pixel would darken all the others.
+        size: width and height of the picture that it belongs to.
+    """
+    scale = min(1.0, _THUMBNAILS[0][0] / max(size))
+    width, height = (max(1, round(length * scale)) for length in size)
+    # smaller by the mean, so that no line is lost between two pixels
+    values = np.asarray(
+        Image.fromarray(np.clip(cells, 0, None)).resize((width, height), Image.Resampling.BOX)
+    )
+    peak = float(np.quantile(values, 0.995)) or float(values.max())
+    share = np.clip(values / peak, 0, 1) if peak > 0 else np.zeros(values.shape)
+    colours = colour_table("heat")[np.rint(share * (COLOURS - 1)).astype(np.intp)]
+    return _encode(Image.fromarray(colours), "WEBP", quality=60, method=4)
+
+
 def _encode(image: Image.Image, kind: str, **options: int) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
@@ -163,6 +182,7 @@ def image_size(data: bytes) -> tuple[int, int]:
         return image.width, image.height
 
 
+@lru_cache(maxsize=512)  # the pages of a collection show the same units
 def shrink(data: bytes, quality: int, height: int | None = None) -> bytes:
     """The image as WebP of the given quality, no higher than `height`; the original where that is smaller."""
     with Image.open(io.BytesIO(data)) as image:

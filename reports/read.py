@@ -41,20 +41,23 @@ from reports.contract import (
     need_type,
     typed_rows,
 )
+from reports.document import check_document
 
-Kind = Literal["dissection", "explanation", "collection", "profile", "batch"]
+Kind = Literal["dissection", "explanation", "collection", "profile", "batch", "document"]
 
 _FACTS: dict[str, str] = {
     "dissection": "summary.json",
     "explanation": "explanation.json",
     "collection": "collection.json",
     "profile": "profile.json",
+    "document": "document.json",
 }
 _NEEDED: dict[str, tuple[str, ...]] = {
     "dissection": ("summary.json", "units.csv", "concepts.csv"),
     "explanation": ("explanation.json", "arrays.npz", "image.webp"),
     "collection": ("collection.json",),
     "profile": ("profile.json",),
+    "document": ("document.json",),
 }
 
 
@@ -63,15 +66,16 @@ class Artifact:
     """What an artifact folder holds, read and checked.
 
     Attributes:
-        kind: `"dissection"`, `"explanation"`, `"collection"` or `"profile"`.
+        kind: `"dissection"`, `"explanation"`, `"collection"`, `"profile"` or `"document"`.
         manifest: `manifest.json`.
-        facts: `summary.json`, `explanation.json`, `collection.json` or `profile.json`.
+        facts: `summary.json`, or the file that is called like the kind.
         tables: the rows of each CSV file, by its stem (`units`, `concepts`, `exemplars`, `evidence`, `labels`,
             `compositions`).
         arrays: what the pages use of `arrays.npz`: `signed_map` `[T, h, w]` and `unit_map` `[M, h, w]`.
         photograph: the bytes of `image.webp`, or None.
         strips: the bytes of each unit's exemplar strip.
         evidence: the bytes of each unit's strip of crops for and against its name.
+        pictures: the bytes of each picture of a document, by its path.
     """
 
     kind: Kind
@@ -82,6 +86,7 @@ class Artifact:
     photograph: bytes | None
     strips: Mapping[int, bytes]
     evidence: Mapping[int, bytes] = field(default_factory=dict)
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
@@ -111,6 +116,8 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
         check_collection(facts, str(root / "collection.json"))
     elif kind == "profile":
         check_profile(facts, str(root / "profile.json"))
+    elif kind == "document":
+        check_document(facts, data, str(root / "document.json"))
     else:
         arrays = _arrays(data["arrays.npz"], ("signed_map", "unit_map"), root / "arrays.npz")
         check_explanation(facts, arrays, str(root / "explanation.json"))
@@ -124,7 +131,10 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
         where = "evidence.csv" if kind == "dissection" else "explanation.json: evidence"
         check_evidence(rows, sizes, str(root / where))
     photograph = data.get("image.webp")
-    return Artifact(kind, manifest, facts, tables, arrays, photograph, _strips(data, "exemplars"), evidence)
+    pictures = {name: data[name] for name in data if name.startswith("pictures/")}
+    return Artifact(
+        kind, manifest, facts, tables, arrays, photograph, _strips(data, "exemplars"), evidence, pictures
+    )
 
 
 def _manifest(root: Path) -> Row:

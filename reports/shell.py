@@ -29,6 +29,7 @@ _SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "collection": ("collection.js",),
     "profile": ("profile.js",),
     "batch": ("batch_rows.js", "batch.js"),
+    "document": (),
 }
 
 
@@ -41,10 +42,10 @@ def render(template: str, artifact: Artifact, view: Mapping[str, Any], place: Pl
         view: the template's own variables.
         place: the pages that this one links to; a page that stands alone carries nothing for links.
     """
-    in_a_set = artifact.kind in ("collection", "batch") or place.home is not None
+    in_a_set = artifact.kind in ("collection", "batch", "document") or place.home is not None
     asked = artifact.facts.get("asked") if artifact.kind == "explanation" else None
     styles = ["page.css", *(["set.css"] if in_a_set else []), *(["asked.css"] if asked else [])]
-    styles += ["profile.css"] if artifact.kind == "profile" else []
+    styles += [f"{artifact.kind}.css"] if artifact.kind in ("profile", "document") else []
     if artifact.kind == "batch":
         styles.append("batch.css")
     links = ["links.js"] if place.names is not None else []
@@ -65,6 +66,27 @@ def render(template: str, artifact: Artifact, view: Mapping[str, Any], place: Pl
         "environment": _made_with(artifact),
         "options": options,
         "command": shlex.join(command) if command else None,
+    }
+    return _environment().get_template(template).render({**view, **shell}).encode("utf-8")
+
+
+def render_alone(
+    template: str, view: Mapping[str, Any], *, styles: Iterable[str], scripts: Iterable[str]
+) -> bytes:
+    """A page that shows no artifact, and says nothing of what it was made with.
+
+    Args:
+        template: its name; gets `policy`, `style`, `first_script` and `script` besides.
+        view: the template's own variables.
+        styles, scripts: names of files beside it, `page.css` and `shell.js` not among them.
+    """
+    style, first = _joined(["page.css", *styles]), _asset("first.js")
+    script = _joined([*scripts, "shell.js"])
+    shell = {
+        "policy": _policy([style], [first, script]),
+        "style": style,
+        "first_script": first,
+        "script": script,
     }
     return _environment().get_template(template).render({**view, **shell}).encode("utf-8")
 

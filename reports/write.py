@@ -23,6 +23,7 @@ from reports.batch_page import RUN, write_batch_page
 from reports.collection_page import collection_twin, collection_view
 from reports.contract import ReportError, Row
 from reports.dissection_page import dissection_view
+from reports.document_page import document_view
 from reports.explanation_page import explanation_maps, explanation_view
 from reports.place import Place, find_place, place_in
 from reports.profile_page import profile_twin, profile_view
@@ -47,7 +48,7 @@ def write_report(folder: str | os.PathLike[str], *, colors: Colors = "perceptual
     page leads somewhere; a page of a folder that a collection lists links back to the collection's page.
 
     Args:
-        folder: an artifact folder of kind dissection, explanation, collection, profile or batch.
+        folder: an artifact folder of kind dissection, explanation, collection, profile, batch or document.
         colors: the colour map at first sight; the reader can change it on the page.
 
     Raises:
@@ -64,7 +65,12 @@ def write_report(folder: str | os.PathLike[str], *, colors: Colors = "perceptual
 
 
 def _page(artifact: Artifact, colors: Colors, place: Place) -> bytes:
-    made = {"explanation": _explanation, "dissection": _dissection, "profile": _profile}[artifact.kind]
+    made = {
+        "explanation": _explanation,
+        "dissection": _dissection,
+        "profile": _profile,
+        "document": _document,
+    }[artifact.kind]
     return made(artifact, colors, place)
 
 
@@ -170,6 +176,13 @@ def _profile(artifact: Artifact, _: Colors, place: Place) -> bytes:
     view = profile_view(artifact)
     view["twin"] = island(profile_twin(artifact))
     return render("profile.html", artifact, view, place)
+
+
+def _document(artifact: Artifact, _: Colors, place: Place) -> bytes:
+    """The page of a document."""
+    view = document_view(artifact)
+    view["twin"] = island({"document": artifact.facts, "manifest": artifact.manifest})
+    return render("document.html", artifact, view, place)
 
 
 def _picture(data: bytes, smaller: tuple[int, int | None] | None) -> Row:

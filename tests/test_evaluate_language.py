@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -27,7 +28,8 @@ from neuro_explain.evaluate.told import Told
 from neuro_explain.language.lstm_cnn import LstmCnnVqa
 from neuro_explain.language.show_and_tell import LanguageModel, ShowAndTell
 from neuro_explain.language.vocabulary import Vocabulary
-from neuro_explain.targets import Target
+from neuro_explain.methods.saliency import Method, Saliency
+from neuro_explain.targets import Targets
 from neuro_explain.vqa import QuestionAnswerer
 
 # one worker, so that what the tests share is made once
@@ -54,9 +56,16 @@ def row(report: LanguageReport, measure: str, method: str = "Grad-CAM") -> Figur
     return found
 
 
-def noise(_net: nn.Module, images: Tensor, _target: Target, _layer: str) -> Tensor:
-    """A method that knows nothing."""
-    return torch.rand(len(images), 8, 8)
+def method(title: str, maps: Callable[[int], Tensor]) -> Method:
+    """A method that looks at nothing; from the number of images to maps."""
+
+    def run(net: nn.Module, images: Tensor, targets: Targets, *, layer: str) -> Saliency:
+        return Saliency(maps(len(images)), torch.zeros(len(images)))
+
+    return Method(title, title, run, False, "this test")
+
+
+NOISE = method("noise", lambda images: torch.rand(images, 8, 8))
 
 
 # --- networks whose truth is known ---
@@ -98,7 +107,7 @@ def test_noise_reaches_chance() -> None:
         [PlantedAnswerer(scenes, cell=64)],  # 2 × 2 cells: occlusion is not what is meant here
         seed=SEED,
         scenes=len(scenes),
-        methods={"noise": noise},
+        methods=[NOISE],
         progress=False,
     )
     for measure in (told.WORDS, answered.THINGS):
@@ -115,10 +124,7 @@ def test_noise_reaches_chance() -> None:
 
 
 def test_a_uniform_map_gives_one_everywhere(world: tuple[Scene, ...]) -> None:
-    def uniform(_net: nn.Module, images: Tensor, _target: Target, _layer: str) -> Tensor:
-        return torch.full((len(images), 8, 8), 0.3)
-
-    seen = Told(PlantedCaptioner(world), methods={"uniform": uniform})
+    seen = Told(PlantedCaptioner(world), [method("uniform", lambda images: torch.full((images, 8, 8), 0.3))])
     for number, scene in enumerate(world):
         seen.look_at(scene, number)
     phrases, words = seen.figures()
@@ -128,10 +134,7 @@ def test_a_uniform_map_gives_one_everywhere(world: tuple[Scene, ...]) -> None:
 
 
 def test_zero_maps_are_counted(world: tuple[Scene, ...]) -> None:
-    def zero(_net: nn.Module, images: Tensor, _target: Target, _layer: str) -> Tensor:
-        return torch.zeros(len(images), 8, 8)
-
-    seen = Told(PlantedCaptioner(world), methods={"zero": zero})
+    seen = Told(PlantedCaptioner(world), [method("zero", lambda images: torch.zeros(images, 8, 8))])
     seen.look_at(world[0], 0)
     phrases, words = seen.figures()
     assert (phrases.mean, phrases.count) == (None, 0)
@@ -210,7 +213,7 @@ def test_captions_with_unknown_words_are_counted(world: tuple[Scene, ...]) -> No
     captioner = PlantedCaptioner(world)
     known = [word for word in captioner.vocabulary.words if word not in ("a", "the")]
     captioner.vocabulary = Vocabulary(known)
-    seen = Told(captioner, methods={"noise": noise})
+    seen = Told(captioner, [NOISE])
     for number, scene in enumerate(world):
         seen.look_at(scene, number)
     _, words = seen.figures()
@@ -222,7 +225,7 @@ def test_captions_with_unknown_words_are_counted(world: tuple[Scene, ...]) -> No
 def test_questions_with_unknown_words_are_counted(world: tuple[Scene, ...]) -> None:
     answerer = PlantedAnswerer(world)
     answerer.vocabulary = Vocabulary([word for word in answerer.vocabulary.words if word != "there"])
-    seen = Answered(answerer, methods={"noise": noise})
+    seen = Answered(answerer, [NOISE])
     seen.look_at(world[0], 0)
     right = seen.figures()[0]
     strange = sum("there" in question.text for question in questions(world[0]))
@@ -308,29 +311,19 @@ def test_the_report_is_one_table(report: LanguageReport) -> None:
     assert all(len(line) <= column or line[column - 1] == " " for line in rows)
 
 
-def test_methods_that_are_not_built_are_said_to_be_missing(report: LanguageReport) -> None:
-    missing = {(one.measure, one.method): one for one in report.figures if not one.built}
-    assert {place: one.paper for place, one in missing.items()} == {
-        (told.REGIONS, "guided backprop"): 2.32,
-        (told.REGIONS, "Guided Grad-CAM"): 6.38,
-        (answered.OCCLUSION, "guided backprop"): 0.42,
-    }
-    assert all(one.mean is None and one.count == 0 for one in missing.values())
-    text = [line for line in report.lines() if "needs a method that is not built yet" in line]
-    assert len(text) == len(missing)
+def test_the_paper_s_methods_have_their_rows(report: LanguageReport) -> None:
+    of = {(one.measure, one.method): one for one in report.figures}
+    for place, paper in (told.PAPER | answered.PAPER).items():
+        assert of[place].count > 0 and of[place].paper == paper, place
 
 
-def test_a_method_that_is_added_takes_its_row(world: tuple[Scene, ...]) -> None:
+def test_methods_are_chosen(world: tuple[Scene, ...]) -> None:
     got = language_report(
-        PlantedCaptioner(world),
-        seed=SEED,
-        scenes=1,
-        methods={"Grad-CAM": noise, "guided backprop": noise},
-        progress=False,
+        PlantedCaptioner(world), seed=SEED, scenes=1, methods=["grad-cam", NOISE], progress=False
     )
-    added = row(got, told.REGIONS, "guided backprop")
-    assert added.built and added.count == 5 and added.paper == 2.32
-    assert [one.method for one in got.figures if not one.built] == ["Guided Grad-CAM"]
+    assert {one.method for one in got.figures} == {"Grad-CAM", "noise"}
+    with pytest.raises(ValueError, match="method 'guided' does not exist: did you mean guided-"):
+        language_report(PlantedCaptioner(world), scenes=1, methods=["guided"])
 
 
 def test_the_paper_s_figures() -> None:

@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from small_nets import LAYER, State, gap_net
+from small_nets import State, gap_net
 from torch import Tensor, nn
 
-from neuro_explain.evaluate.occlusion import occlusion_map
 from neuro_explain.evaluate.ranks import average_ranks, rank_correlation
 from neuro_explain.evaluate.regions import (
     _connected,
@@ -22,7 +21,6 @@ from neuro_explain.evaluate.regions import (
     on_picture,
     points_at,
 )
-from neuro_explain.evaluate.saliency import METHODS
 from neuro_explain.evaluate.tally import (
     NOTHING_OUTSIDE,
     ONE_SIDED,
@@ -31,7 +29,7 @@ from neuro_explain.evaluate.tally import (
     Tally,
     bootstrap_interval,
 )
-from neuro_explain.gradcam import grad_cam
+from neuro_explain.methods.occlusion import occlusion_map
 from neuro_explain.preprocess import Preprocess
 from neuro_explain.targets import Target
 
@@ -276,14 +274,7 @@ def test_occlusion_refuses(image: Tensor, cells: tuple[int, int], message: str) 
         occlusion_map(Weighted(torch.ones(4, 4)), image, Target.of_class(0), cells)
 
 
-# --- methods and tallies ---
-
-
-def test_the_method_is_grad_cam() -> None:
-    net, x = gap_net(), torch.randn(2, 3, 9, 11)
-    got = METHODS["Grad-CAM"](net, x, Target.of_class(3), LAYER)
-    torch.testing.assert_close(got, grad_cam(net, x, [3, 3], layer=LAYER).map)
-    assert got.max() > 0
+# --- tallies ---
 
 
 def test_a_tally_counts_what_it_cannot_average() -> None:

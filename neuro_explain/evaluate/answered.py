@@ -1,6 +1,6 @@
 """Are the maps of a network's answers faithful, and do they lie where the answer is to be seen? On known scenes.
 
-    answered = Answered(answerer)
+    answered = Answered(answerer, [METHODS["grad-cam"]])
     for index in range(100):
         answered.look_at(make_scene(9002, index), index)
     answered.figures()
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -31,11 +31,11 @@ from dissection.recording import evaluating
 from neuro_explain.diorama.questions import Question, questions
 from neuro_explain.diorama.scene import SIZE, Scene
 from neuro_explain.evaluate.attention_maps import to_cells
-from neuro_explain.evaluate.occlusion import occlusion_map
 from neuro_explain.evaluate.ranks import rank_correlation
 from neuro_explain.evaluate.regions import area, box_pixels, on_picture
-from neuro_explain.evaluate.saliency import METHODS, Method
 from neuro_explain.evaluate.tally import LARGEST, TOO_LARGE, Figure, Tally
+from neuro_explain.methods.occlusion import occlusion_map
+from neuro_explain.methods.saliency import Method
 from neuro_explain.targets import Target
 from neuro_explain.vqa import Answering, QuestionAnswerer
 
@@ -58,12 +58,12 @@ class Answered:
 
     Args:
         answerer: the network.
-        methods: the methods whose maps are measured, by name.
+        methods: the methods whose maps are measured.
     """
 
-    def __init__(self, answerer: QuestionAnswerer, *, methods: Mapping[str, Method] = METHODS) -> None:
+    def __init__(self, answerer: QuestionAnswerer, methods: Sequence[Method]) -> None:
         self.answerer = answerer
-        self.methods = methods
+        self.methods = {method.title: method for method in methods}
         self._right = Tally()
         self._tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
 
@@ -92,7 +92,8 @@ class Answered:
                 continue
             target = Target.of_class(index, answer)
             saliency = {
-                name: method(net, prepared, target, net.layer)[0] for name, method in self.methods.items()
+                title: method(net, prepared, target, layer=net.layer).map[0]
+                for title, method in self.methods.items()
             }
             if reason is None:
                 self._place(scene, number, question, image, saliency)

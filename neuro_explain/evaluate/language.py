@@ -9,7 +9,7 @@ and are of other data with other networks: they say what to expect of such a mea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,14 @@ from neuro_explain.captioning import Captioner
 from neuro_explain.diorama.scene import make_scene
 from neuro_explain.evaluate import answered, told
 from neuro_explain.evaluate.answered import Answered
-from neuro_explain.evaluate.saliency import METHODS, Method
 from neuro_explain.evaluate.tally import Figure
 from neuro_explain.evaluate.told import Told
+from neuro_explain.methods.registry import method_named
+from neuro_explain.methods.saliency import Method
 from neuro_explain.vqa import QuestionAnswerer
+
+MEASURED = ("grad-cam", "guided-backprop", "guided-grad-cam")
+"""The methods whose maps the paper's Sec. 8 measures."""
 
 _HEADER = ("network", "measure", "maps", "mean", "95 %", "median", "n", "chance", "paper", "counted apart")
 _LEFT = ("network", "measure", "maps", "counted apart")  # columns of text
@@ -34,7 +38,7 @@ class LanguageReport:
     Attributes:
         seed: world of the scenes.
         scenes: how many.
-        figures: the rows, by network, measure and method; those of the paper's methods that are not built are there.
+        figures: the rows, by network, measure and method.
     """
 
     seed: int
@@ -75,7 +79,7 @@ def language_report(
     *,
     seed: int = 9002,
     scenes: int = 100,
-    methods: Mapping[str, Method] = METHODS,
+    methods: Sequence[str | Method] = MEASURED,
     progress: bool = True,
 ) -> LanguageReport:
     """Measures maps of words, phrases and answers on fresh scenes.
@@ -85,11 +89,12 @@ def language_report(
         answerers: networks that answer questions about the diorama.
         seed: world of the fresh scenes; not one that the networks have seen.
         scenes: how many.
-        methods: the methods whose maps are measured, by name.
+        methods: those whose maps are measured, or their names in `methods.METHODS`.
         progress: show a bar on a terminal.
 
     Raises:
-        ValueError: fewer than one scene, no network, or the same name twice; a network that cannot be explained.
+        ValueError: fewer than one scene, no network, or the same name twice; a network that cannot be explained;
+            no such method.
     """
     if scenes < 1:
         raise ValueError(f"scenes: expected at least 1, got {scenes}")
@@ -100,9 +105,10 @@ def language_report(
         raise ValueError(f"answerers: expected networks of different names, got {', '.join(names)}")
     from tqdm import tqdm
 
-    measured: list[Told | Answered] = [Answered(one, methods=methods) for one in answerers]
+    chosen = [one if isinstance(one, Method) else method_named(one) for one in methods]
+    measured: list[Told | Answered] = [Answered(one, chosen) for one in answerers]
     if captioner is not None:
-        measured.insert(0, Told(captioner, methods=methods))
+        measured.insert(0, Told(captioner, chosen))
     bar = tqdm(
         range(scenes), desc="looking at scenes", unit="scene", disable=None if progress else True, delay=1
     )
@@ -110,20 +116,7 @@ def language_report(
         scene = make_scene(seed, index)
         for each in measured:
             each.look_at(scene, index)
-    return LanguageReport(
-        seed, scenes, tuple(row for each in measured for row in _with_missing(each.figures(), methods))
-    )
-
-
-def _with_missing(figures: Sequence[Figure], methods: Mapping[str, Method]) -> list[Figure]:
-    """The figures, and behind each measure a row for each method that the paper measured and that is not built."""
-    rows = list(figures)
-    for (measure, method), paper in (told.PAPER | answered.PAPER).items():
-        places = [place for place, row in enumerate(rows) if row.measure == measure]
-        if places and method not in methods:
-            missing = Figure(measure, rows[places[-1]].network, method, paper=paper, built=False)
-            rows.insert(places[-1] + 1, missing)
-    return rows
+    return LanguageReport(seed, scenes, tuple(row for each in measured for row in each.figures()))
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
@@ -144,8 +137,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
         shown(figure.mean) or "–",
         interval,
         shown(figure.median),
-        str(figure.count) if figure.built else "",
+        str(figure.count),
         shown(figure.chance),
         shown(figure.paper),
-        apart if figure.built else "needs a method that is not built yet",
+        apart,
     )

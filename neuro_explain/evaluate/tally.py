@@ -40,7 +40,7 @@ class Figure:
         measure: what is measured.
         network: of what.
         method: by which maps; "" where there are none.
-        mean: None if nothing could be measured, or the method is not built.
+        mean: None if nothing could be measured.
         low, high: ends of the mean's 95 % interval; None with fewer than two scenes.
         median: of the values, infinite ones included; None for shares of hits.
         count: values that the mean is of.
@@ -48,7 +48,6 @@ class Figure:
         chance: what a point at random would reach, or a uniform map; None where that means nothing.
         apart: how many were counted apart, by the reason.
         paper: the figure of the Grad-CAM paper, on other data with another network; None if it has none.
-        built: whether the method is there at all.
     """
 
     measure: str
@@ -63,7 +62,6 @@ class Figure:
     chance: float | None = None
     apart: Mapping[str, int] = field(default_factory=dict)
     paper: float | None = None
-    built: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; an infinite median is the string "infinity", for which JSON has no number."""

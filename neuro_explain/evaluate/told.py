@@ -1,6 +1,6 @@
 """Do the maps of a captioner's words and phrases lie where these are true? On scenes whose truth is known.
 
-    told = Told(captioner)
+    told = Told(captioner, [METHODS["grad-cam"]])
     for index in range(100):
         told.look_at(make_scene(9002, index), index)
     told.figures()
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,10 @@ from neuro_explain.diorama.looks import look_at
 from neuro_explain.diorama.scene import SIZE, Scene
 from neuro_explain.diorama.words import KINDS, plural
 from neuro_explain.evaluate.regions import area, box_pixels, on_picture
-from neuro_explain.evaluate.saliency import METHODS, Method
 from neuro_explain.evaluate.tally import LARGEST, TOO_LARGE, Figure, Tally
 from neuro_explain.evaluate.word_table import WordTable
 from neuro_explain.language.vocabulary import Text
+from neuro_explain.methods.saliency import Method
 from neuro_explain.targets import Target
 
 REGIONS = "phrase: map inside its box / outside"
@@ -60,12 +60,12 @@ class Told:
 
     Args:
         captioner: the network.
-        methods: the methods whose maps are measured, by name.
+        methods: the methods whose maps are measured.
     """
 
-    def __init__(self, captioner: Captioner, *, methods: Mapping[str, Method] = METHODS) -> None:
+    def __init__(self, captioner: Captioner, methods: Sequence[Method]) -> None:
         self.captioner = captioner
-        self.methods = methods
+        self.methods = {method.title: method for method in methods}
         self._tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
 
     def look_at(self, scene: Scene, number: int) -> None:
@@ -137,8 +137,8 @@ class Told:
         return text if not text.unknown and text.words == tuple(caption.text.split()) else None
 
     def _map(self, method: str, telling: Telling, target: Target, image: Image.Image) -> NDArray[np.float64]:
-        saliency = self.methods[method](telling, self.captioner.prepare(image), target, telling.layer)
-        return on_picture(saliency[0], self.captioner.tower.preprocess.crop(image.size), SIZE)
+        saliency = self.methods[method](telling, self.captioner.prepare(image), target, layer=telling.layer)
+        return on_picture(saliency.map[0], self.captioner.tower.preprocess.crop(image.size), SIZE)
 
     def _note(self, measure: str, reason: str) -> None:
         for method in self.methods:
