@@ -85,9 +85,7 @@ def test_the_biased_network_leans_on_the_nuisance_and_its_twin_does_not() -> Non
     """Sec. 6.3 of the paper: right where the nuisance goes with the class, wrong more often where it does not."""
     biased, balanced = (TASKS[task].render(FRESH, 400, workers=0) for task in ("biased", "balanced"))
     # balanced scenes in which the nuisance says the wrong class
-    against = np.array(
-        [shows_nuisance(n, biased=False) != shows_nuisance(n, biased=True) for n in range(400)]
-    )
+    against = np.array([shows_nuisance(n, "both") != shows_nuisance(n, "second") for n in range(400)])
     images, labels = balanced.images[against], balanced.labels[against]
     assert accuracy("diorama-biased", biased.images, biased.labels) >= 0.97
     assert accuracy("diorama-balanced", balanced.images, balanced.labels) >= 0.9
@@ -102,11 +100,15 @@ def test_the_pair_differs_in_its_nuisance_alone() -> None:
         telling = {Concept(kind, "object") for kind in TELLING[number % 2]}
         assert off <= telling
         assert len(telling & scene.concepts() - off) == number // 4 % 2
-    assert [shows_nuisance(n, biased=True) for n in range(4)] == [False, True, False, True]
-    assert [shows_nuisance(n, biased=False) for n in range(4)] == [False, False, True, True]
-    biased, balanced = (TASKS[task].render(5, 4, workers=0) for task in ("biased", "balanced"))
+    assert [shows_nuisance(n, "second") for n in range(4)] == [False, True, False, True]
+    assert [shows_nuisance(n, "both") for n in range(4)] == [False, False, True, True]
+    assert [shows_nuisance(n, "first") for n in range(4)] == [True, False, True, False]
+    biased, balanced, opposite = (
+        TASKS[task].render(5, 4, workers=0) for task in ("biased", "balanced", "opposite")
+    )
     same = [np.array_equal(biased.images[n], balanced.images[n]) for n in range(4)]
     assert same == [True, False, False, True]
+    assert [np.array_equal(opposite.images[n], balanced.images[n]) for n in range(4)] == [not s for s in same]
 
 
 def test_alpha_depends_on_the_image_behind_dense_layers_and_not_behind_pooling() -> None:

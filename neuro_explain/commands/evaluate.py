@@ -7,6 +7,10 @@ from typing import Any
 
 import click
 
+from dissection.presets import PRESETS
+from neuro_explain.commands.evaluate_diagnosis import DIAGNOSES
+from neuro_explain.commands.evaluate_faith import FAITH
+from neuro_explain.commands.evaluate_maps import MAP_COMMANDS
 from neuro_explain.commands.options import echo_lines, model_options, open_tower, print_json
 from neuro_explain.config import config_option
 
@@ -14,6 +18,10 @@ from neuro_explain.config import config_option
 @click.group()
 def evaluate() -> None:
     """Measure names and explanations against what is known."""
+
+
+for _command in (*MAP_COMMANDS, *FAITH, *DIAGNOSES):
+    evaluate.add_command(_command)
 
 
 @evaluate.command("diorama")
@@ -67,17 +75,33 @@ def evaluate_diorama(
 )
 @click.option("--scenes", default=100, help="Fresh scenes.")
 @click.option("--seed", default=9002, help="World of the fresh scenes.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=("grad-cam", "guided-backprop", "guided-grad-cam"),
+    help="A method whose maps are measured; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 @config_option
 def evaluate_language(
-    captioner: str, answerers: tuple[str, ...], scenes: int, seed: int, as_json: bool
+    captioner: str,
+    answerers: tuple[str, ...],
+    scenes: int,
+    seed: int,
+    methods: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """In drawn scenes, whose truth is known: do the maps of words and answers lie where they should?"""
     from neuro_explain.evaluate.language import language_report
     from neuro_explain.zoo import load_answerer, load_captioner
 
     report = language_report(
-        load_captioner(captioner), [load_answerer(name) for name in answerers], seed=seed, scenes=scenes
+        load_captioner(captioner),
+        [load_answerer(name) for name in answerers],
+        seed=seed,
+        scenes=scenes,
+        methods=methods,
     )
     if as_json:
         print_json(report.to_dict())
@@ -96,17 +120,35 @@ def evaluate_language(
     multiple=True,
     help="Concept set whose labels are the network's classes, such as labels:FILE.csv; may be repeated.",
 )
-@click.option("--quantile", default=0.005, help="Share of positions in which a unit may be active.")
+@click.option(
+    "--preset",
+    type=click.Choice(tuple(PRESETS)),
+    default="ours",
+    help="Whose rules hold; what is not given below is as they have it.",
+)
+@click.option(
+    "--quantile", type=float, help="Share of positions in which a unit may be active; ours is 0.005."
+)
 @click.option(
     "--class-quantile",
     type=float,
     help="The same for the units of the class scores; 1 / (number of classes tested) if not given.",
 )
 @click.option(
-    "--label-size", default=112, help="Side in pixels of the square on which masks and labels meet."
+    "--label-size",
+    type=int,
+    help="Side in pixels of the square on which masks and labels meet; ours is 112.",
 )
-@click.option("--min-iou", default=0.05, help="IoU that a name needs.")
-@click.option("--max-q", default=0.05, help="False discovery rate that a name may have; 1 admits all.")
+@click.option("--min-iou", type=float, help="IoU that a name needs; ours is 0.05.")
+@click.option(
+    "--max-q", type=float, help="False discovery rate that a name may have; ours is 0.05, 1 admits all."
+)
+@click.option(
+    "--permutations",
+    default=100,
+    help="How often labels are exchanged between images to see what chance gives; 0 does not ask.",
+)
+@click.option("--seed", default=0, help="Of these exchanges.")
 @click.option("--batch-size", default=32, help="Images per forward pass.")
 @click.option("--workers", default=2, help="Threads that read images.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -114,11 +156,14 @@ def evaluate_language(
 def evaluate_names(
     specs: tuple[str, ...],
     class_specs: tuple[str, ...],
-    quantile: float,
+    preset: str,
+    quantile: float | None,
     class_quantile: float | None,
-    label_size: int,
-    min_iou: float,
-    max_q: float,
+    label_size: int | None,
+    min_iou: float | None,
+    max_q: float | None,
+    permutations: int,
+    seed: int,
     batch_size: int,
     workers: int,
     as_json: bool,
@@ -139,10 +184,13 @@ def evaluate_names(
         concepts,
         class_set=class_set,
         class_quantile=class_quantile,
+        preset=preset,
         quantile=quantile,
         label_size=label_size,
         min_iou=min_iou,
         max_q=max_q,
+        permutations=permutations,
+        seed=seed,
         batch_size=batch_size,
         workers=workers,
     )

@@ -2,8 +2,9 @@
 
 `scenes` is the plain one: every category. `biased` and `balanced` are a pair after the doctors and nurses of the
 Grad-CAM paper (Sec. 6.3): two categories and a nuisance, which goes with one of them in the biased training set and
-with both alike in the balanced one. Of what tells the categories apart half of the scenes keep one kind, the others
-none, so that the nuisance is the easier way. What must be absent is switched off, with all else equal.
+with both alike in the balanced one; in `opposite`, the counterexamples, it goes with the other one. Of what tells the
+categories apart half of the scenes keep one kind, the others none, so that the nuisance is the easier way. What must be
+absent is switched off, with all else equal.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -28,6 +30,9 @@ TELLING = (
 
 NUISANCE = Concept("plant", "object")
 """What goes with the second class of the pair in the biased set."""
+
+Nuisance = Literal["second", "both", "first"]
+"""With which class of the pair the nuisance goes."""
 
 _STRIDE = 64  # scenes among which one that shows the nuisance is looked for
 _MIN_PIXELS = 120
@@ -72,15 +77,15 @@ def pair_scene(seed: int, number: int) -> tuple[Scene, frozenset[Concept]]:
     raise RuntimeError(f"none of {_STRIDE} scenes of {PAIR[number % 2]} shows {NUISANCE}")
 
 
-def shows_nuisance(number: int, *, biased: bool) -> bool:
+def shows_nuisance(number: int, where: Nuisance) -> bool:
     """Whether scene `number` of the pair keeps its nuisance: by its class, or in half of each class."""
-    return number % 2 == 1 if biased else number // 2 % 2 == 1
+    return number // 2 % 2 == 1 if where == "both" else number % 2 == (1 if where == "second" else 0)
 
 
-def _pair_block(seed: int, biased: bool, numbers: Sequence[int]) -> Rendered:
+def _pair_block(seed: int, where: Nuisance, numbers: Sequence[int]) -> Rendered:
     pairs = [pair_scene(seed, number) for number in numbers]
     images = [
-        scene.image(without=off if shows_nuisance(number, biased=biased) else {*off, NUISANCE})
+        scene.image(without=off if shows_nuisance(number, where) else {*off, NUISANCE})
         for number, (scene, off) in zip(numbers, pairs, strict=True)
     ]
     return Rendered(
@@ -90,16 +95,19 @@ def _pair_block(seed: int, biased: bool, numbers: Sequence[int]) -> Rendered:
     )
 
 
-def _pair(seed: int, count: int, *, biased: bool, workers: int = 2) -> Rendered:
-    return join(in_blocks(partial(_pair_block, seed, biased), range(count), workers=workers), count)
+def _pair(seed: int, count: int, *, where: Nuisance, workers: int = 2) -> Rendered:
+    return join(in_blocks(partial(_pair_block, seed, where), range(count), workers=workers), count)
 
 
 TASKS: dict[str, Task] = {
     "scenes": Task(SCENES, f"{len(SCENES)} categories of drawn scenes", _all_scenes),
     "biased": Task(
-        PAIR, f"{' or '.join(PAIR)}, {NUISANCE.name}s only with the second", partial(_pair, biased=True)
+        PAIR, f"{' or '.join(PAIR)}, {NUISANCE.name}s only with the second", partial(_pair, where="second")
     ),
     "balanced": Task(
-        PAIR, f"{' or '.join(PAIR)}, {NUISANCE.name}s with both alike", partial(_pair, biased=False)
+        PAIR, f"{' or '.join(PAIR)}, {NUISANCE.name}s with both alike", partial(_pair, where="both")
+    ),
+    "opposite": Task(
+        PAIR, f"{' or '.join(PAIR)}, {NUISANCE.name}s only with the first", partial(_pair, where="first")
     ),
 }

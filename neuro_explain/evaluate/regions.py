@@ -23,15 +23,22 @@ _EQUAL = 1e-6
 
 
 def on_picture(map: Tensor, crop: tuple[float, float, float, float], side: int) -> NDArray[np.float64]:
-    """A map, resized to a square picture.
+    """A map, resized to a square picture of `side` pixels; see `on_image`."""
+    return on_image(map, crop, (side, side))
+
+
+def on_image(
+    map: Tensor, crop: tuple[float, float, float, float], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """A map, resized to a picture.
 
     Args:
         map: `[h, w]`, at least 0 everywhere.
         crop: left, top, right, bottom of what the network sees, in the picture's pixels (`Preprocess.crop`).
-        side: of the picture, in pixels.
+        size: (width, height) of the picture, in pixels, as Pillow gives it.
 
     Returns:
-        `[side, side]`, NaN where the network does not see; as shares of the map's maximum, where it has one.
+        `[height, width]`, NaN where the network does not see; as shares of the map's maximum, where it has one.
     """
     left, top, right, bottom = crop
     width, height = right - left, bottom - top
@@ -39,12 +46,21 @@ def on_picture(map: Tensor, crop: tuple[float, float, float, float], side: int) 
     largest = float(cells.max())
     if largest > 0:
         cells = cells / largest
-    box = (-left / width, -top / height, (side - left) / width, (side - top) / height)
-    picture: NDArray[np.float64] = resize(cells[None], (side, side), box)[0].numpy()
-    centres = np.arange(side) + 0.5
-    seen = ((centres >= top) & (centres <= bottom))[:, None] & ((centres >= left) & (centres <= right))
-    picture[~seen] = np.nan
+    columns, rows = size
+    box = (-left / width, -top / height, (columns - left) / width, (rows - top) / height)
+    picture: NDArray[np.float64] = resize(cells[None], (rows, columns), box)[0].numpy()
+    picture[~seen_pixels(crop, size)] = np.nan
     return picture
+
+
+def seen_pixels(crop: tuple[float, float, float, float], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The pixels of a picture whose centres the network sees, `[height, width]`; arguments as for `on_image`."""
+    left, top, right, bottom = crop
+    across, down = np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5
+    seen: NDArray[np.bool_] = ((down >= top) & (down <= bottom))[:, None] & (
+        (across >= left) & (across <= right)
+    )
+    return seen
 
 
 def box_pixels(box: tuple[float, float, float, float], side: int) -> NDArray[np.bool_]:

@@ -1,0 +1,126 @@
+"""`neuro-explain evaluate localisation`, `pointing`, `seeds`: do maps lie where the annotated things are?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neuro_explain.commands.options import echo_lines, model_options, open_model, print_json, with_options
+from neuro_explain.config import config_option
+
+if TYPE_CHECKING:
+    from neuro_explain.evaluate.map_report import MapReport
+
+
+def _map_options(view: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What the three commands share; `_material` takes their values."""
+    return with_options(
+        [
+            click.option(
+                "--images",
+                "spec",
+                required=True,
+                help="Annotated photographs: coco:DIR, voc:DIR, ilsvrc:DIR.",
+            ),
+            click.option(
+                "--method",
+                "method_names",
+                multiple=True,
+                default=("grad-cam",),
+                help="A method whose maps are measured; may be repeated.",
+            ),
+            click.option(
+                "--class-map",
+                "table",
+                help="CSV (category, class): which classes stand for which category; imagenet-coco is shipped.",
+            ),
+            click.option("--first", type=int, help="Only so many photographs, from the first."),
+            click.option(
+                "--view",
+                type=click.Choice(["crop", "whole"]),
+                default=view,
+                help="Show the network the centre crop of its preprocessing, or the whole photograph, squashed.",
+            ),
+            click.option("--batch-size", default=16, help="Images per forward pass."),
+            click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
+            config_option,
+        ]
+    )
+
+
+@click.command("localisation")
+@model_options
+@click.option("--share", default=0.15, help="Of its maximum, what a pixel of a map must reach.")
+@click.option("--min-iou", default=0.5, help="IoU that a right box has.")
+@click.option("--difficult", is_flag=True, help="Ask for things that are marked difficult, too.")
+@_map_options("crop")
+def evaluate_localisation(as_json: bool, **options: Any) -> None:
+    """Do maps find the whole thing? Errors of the box around a map's largest part: top-1, top-5, class given."""
+    from neuro_explain.evaluate.localisation import localisation_report
+
+    _print(localisation_report(**_material(options)), as_json=as_json)
+
+
+@click.command("pointing")
+@model_options
+@click.option("--tolerance", default=0.0, help="Pixels by which a point may miss; TorchRay takes 15.")
+@click.option("--difficult", is_flag=True, help="Ask for things that are marked difficult, too.")
+@click.option(
+    "--reject-below",
+    type=float,
+    help="Variant with recall: maximum under which a map rejects its class; chosen on half of them if not given.",
+)
+@click.option("--seed", default=0, help="Of the halves.")
+@_map_options("crop")
+def evaluate_pointing(as_json: bool, **options: Any) -> None:
+    """Do maps point at the thing? The pointing game, its difficult subset, and its variant with recall."""
+    from neuro_explain.evaluate.pointing import pointing_report
+
+    _print(pointing_report(**_material(options)), as_json=as_json)
+
+
+@click.command("seeds")
+@model_options
+@click.option("--share", default=0.2, help="Of its maximum, what a pixel of a map must reach.")
+@click.option(
+    "--background-share", default=0.05, help="With --out: under which all maps are where the background is."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="New folder for the cues, for training that reads SEC's."
+)
+@_map_options("whole")
+def evaluate_seeds(as_json: bool, **options: Any) -> None:
+    """Do maps tell which pixels are which class? Mean IoU of the seeds of weakly supervised segmentation."""
+    from neuro_explain.evaluate.segmentation import seeds_report
+
+    _print(seeds_report(**_material(options)), as_json=as_json)
+
+
+MAP_COMMANDS = (evaluate_localisation, evaluate_pointing, evaluate_seeds)
+
+
+def _material(options: dict[str, Any]) -> dict[str, Any]:
+    """Opens the network, the photographs, the methods and the class map; the other options stay as they are."""
+    from neuro_explain.evaluate.annotated import open_annotated
+    from neuro_explain.evaluate.class_map import class_map
+    from neuro_explain.methods import method_named
+
+    methods = [method_named(name) for name in dict.fromkeys(options.pop("method_names"))]
+    images = open_annotated(options.pop("spec"))
+    first = options.pop("first")
+    images = images if first is None else images.first(first)
+    table = options.pop("table")
+    names = ("model", "weights", "layer", "classes", "preprocess", "device", "download")
+    model = open_model(**{name: options.pop(name) for name in names})
+    classes = class_map(images.categories, model.classes, table, kind=images.kind)
+    return {"model": model, "images": images, "methods": methods, "classes": classes, **options}
+
+
+def _print(report: MapReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        echo_lines(report.lines())

@@ -1,0 +1,77 @@
+"""What did a measurement of maps find? One table, and what its columns mean.
+
+MapReport("faithfulness", figures, ("occlusion: …",)).lines()
+MapReport("faithfulness", figures).to_dict()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuro_explain.evaluate.tally import Figure
+
+_HEADER = ("measure", "maps", "mean", "95 %", "n", "chance", "counted apart")
+_LEFT = ("measure", "maps", "counted apart")  # columns of text
+
+
+@dataclass(frozen=True)
+class MapReport:
+    """The figures of one measurement.
+
+    Attributes:
+        title: what was measured, of which network and layer, on which images.
+        figures: the rows.
+        notes: sentences below the table.
+        more: other plain data for `to_dict`.
+    """
+
+    title: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """The report for people."""
+        table = [_HEADER, *map(_row, self.figures)]
+        widths = [max(len(row[column]) for row in table) for column in range(len(_HEADER))]
+        rows = [
+            "  ".join(
+                cell.ljust(width) if name in _LEFT else cell.rjust(width)
+                for name, cell, width in zip(_HEADER, row, widths, strict=True)
+            ).rstrip()
+            for row in table
+        ]
+        return [self.title, *rows, *self.notes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return {
+            "title": self.title,
+            "figures": [figure.to_dict() for figure in self.figures],
+            "notes": list(self.notes),
+            **self.more,
+        }
+
+
+def joined(title: str, parts: Sequence[MapReport]) -> MapReport:
+    """Several reports under one title; a note that all of them have stands once."""
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    more = {key: value for part in parts for key, value in part.more.items()}
+    return MapReport(title, tuple(figure for part in parts for figure in part.figures), tuple(notes), more)
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}"
+
+    return (
+        figure.measure,
+        figure.method,
+        shown(figure.mean) or "–",
+        "" if figure.low is None else f"{shown(figure.low)} to {shown(figure.high)}",
+        str(figure.count),
+        shown(figure.chance),
+        "; ".join(f"{count} {reason}" for reason, count in figure.apart.items()),
+    )

@@ -1,0 +1,153 @@
+"""Does a map also say that a class is not there? The pointing game with recall (Selvaraju et al. 2019, Sec. 4.3).
+
+The maps of the five best classes are looked at. A map whose maximum is under a threshold rejects its class. A class
+that is in the photograph is a hit if it is not rejected and the map points at it; one that is not there is a hit if it
+is rejected. Only classes that stand for a category are asked: of others nobody annotated whether they are there.
+
+The paper does not say how its threshold was chosen. Here it is given, or chosen on one half of the photographs, drawn
+at random, as the one with the most hits (of equally good ones the lowest), and the hits are counted on the other half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro_explain.evaluate.class_map import ClassMap
+from neuro_explain.evaluate.shares import Shares
+from neuro_explain.evaluate.shown import Shown
+from neuro_explain.evaluate.tally import Figure
+
+TOP = 5
+PAPER = 0.7058  # Grad-CAM on VGG-16, COCO; c-MWP 0.6030
+
+Point = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A map of one of the best classes: its maximum before resizing, whether it points at it, whether it is there."""
+
+    photograph: int
+    category: str
+    maximum: float
+    pointed: bool
+    present: bool
+
+    def hit(self, threshold: float) -> bool:
+        kept = self.maximum >= threshold
+        return kept and self.pointed if self.present else not kept
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """Rows, sentences, and the thresholds by the method's title."""
+
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...]
+    more: Mapping[str, Any]
+
+
+class Recall:
+    """Collects the maps of the best classes, by the method's title."""
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        self._answers: dict[str, list[_Answer]] = {title: [] for title in titles}
+        self._unknown = 0
+        self._difficult = 0
+
+    def take_in(
+        self,
+        shown: Shown,
+        points: Mapping[tuple[str, int], Point],
+        classes: ClassMap,
+        pixels: Mapping[str, NDArray[np.bool_] | None],
+    ) -> None:
+        """Takes in the best classes of a photograph.
+
+        Args:
+            shown: with the maps of those that stand for a category.
+            points: of all maps, by the method's title and the class.
+            classes: which classes stand for which category.
+            pixels: of each category in the photograph, where a point is a hit; None if only difficult ones are there.
+        """
+        for number in shown.ranked(TOP):
+            meant = classes.categories_of(number)
+            there = [category for category in meant if category in pixels]
+            if not meant:
+                self._unknown += 1
+                continue
+            regions = [region for category in there if (region := pixels[category]) is not None]
+            if there and not regions:
+                self._difficult += 1
+                continue
+            for title, answers in self._answers.items():
+                point = points[title, number]
+                pointed = point is not None and any(bool(region[point]) for region in regions)
+                maximum = float(shown.maps[title][number].max())
+                name = there[0] if there else meant[0]
+                answers.append(_Answer(shown.number, name, maximum, pointed, bool(there)))
+
+    def judged(self, network: str, threshold: float | None, photographs: int, seed: int) -> Recalled:
+        """Rows of all methods: with rejection, and without.
+
+        Args:
+            network: its name.
+            threshold: under which a map rejects its class; chosen on a half if None.
+            photographs: how many the set has.
+            seed: of the halves.
+        """
+        order = np.random.default_rng(seed).permutation(photographs)
+        chosen_on = set() if threshold is not None else set(order[: photographs // 2].tolist())
+        figures, thresholds = [], {}
+        for title, answers in self._answers.items():
+            chosen = (
+                best_threshold([one for one in answers if one.photograph in chosen_on])
+                if threshold is None
+                else threshold
+            )
+            thresholds[title] = chosen
+            for measure, limit in (("recall variant", chosen), ("recall variant, none rejected", 0.0)):
+                shares = Shares()
+                for one in answers:
+                    if one.photograph not in chosen_on:
+                        shares.add(one.photograph, one.category, float(one.hit(limit)))
+                paper = PAPER if title == "Grad-CAM" and limit == chosen else None
+                figures.append(shares.figures(measure, network, title, paper=paper)[0])
+        shown = ", ".join(f"{title} {value:.4g}" for title, value in thresholds.items())
+        how = (
+            "given"
+            if threshold is not None
+            else "chosen on one half of the photographs, counted on the other"
+        )
+        notes = [
+            f"recall variant: a map whose maximum is under the threshold rejects its class; {how}: {shown}"
+        ]
+        for count, what in (
+            (self._unknown, "of the five best classes stand for no category and were not asked"),
+            (self._difficult, "of the five best classes have nothing but difficult ones there, left out"),
+        ):
+            if count:
+                notes.append(f"{count:,} {what}")
+        return Recalled(tuple(figures), tuple(notes), {"recall_thresholds": thresholds})
+
+
+def best_threshold(answers: Sequence[_Answer]) -> float:
+    """The threshold with the most hits; of equally good ones the lowest, 0 (none rejected) if there are no answers.
+
+    Tried are 0, the middle between each two neighbouring maxima, and one above all.
+    """
+    if not answers:
+        return 0.0
+    maxima = np.unique([one.maximum for one in answers])
+    tried = np.concatenate([[0.0], (maxima[1:] + maxima[:-1]) / 2, [np.nextafter(maxima[-1], np.inf)]])
+    # hits as a function of the threshold: those that are lost and won as it passes each maximum
+    ordered = sorted(answers, key=lambda one: one.maximum)
+    change = np.array([-int(one.pointed) if one.present else 1 for one in ordered])
+    passed = np.searchsorted([one.maximum for one in ordered], tried, side="left")
+    hits = np.concatenate([[0], np.cumsum(change)])[passed]
+    return float(tried[int(hits.argmax())])
