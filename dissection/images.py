@@ -104,6 +104,18 @@ def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
+def orientation(path: str | os.PathLike[str]) -> int:
+    """How the photograph in a file lies there, as its EXIF says: 1 upright, 2 to 8 mirrored or turned.
+
+    From 5 on, its sides swap when it is turned upright; below, its size stays the same.
+
+    Raises:
+        ImageError: as for `upright_size`.
+    """
+    with opened(path) as image:
+        return _orientation(image)
+
+
 def squash(image: Image.Image, size: int) -> Image.Image:
     """The whole image as `size` × `size` pixels (bilinear, Pillow's); no crop, so labels stay aligned."""
     return image.resize((size, size), Image.Resampling.BILINEAR)

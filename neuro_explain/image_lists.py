@@ -47,11 +47,13 @@ class ImageList:
         images: paths with `/`, as written, but for `.` and `..` inside.
         labels: a class number for each, or `UNKNOWN`.
         metadata: the other columns by name; every cell is text.
+        columns: all that a table has, by name.
     """
 
     images: list[str] = field(default_factory=list)
     labels: array[int] = field(default_factory=lambda: array("i"))
     metadata: pd.DataFrame | None = None
+    columns: tuple[str, ...] = ()
 
     def add(self, image: str, label: str, labels: Labels) -> None:
         """One more image; an empty label is none."""
@@ -116,6 +118,7 @@ def _read_table(path: Path, labels: Labels, column: str) -> ImageList:
             )
         if column != "label" and column not in header:
             raise ValueError(f"{path}: has no column {column!r} for the labels; it has {', '.join(header)}")
+        found.columns = tuple(header)
         others: dict[str, list[str]] = {name: [] for name in header if name not in ("image", column)}
         for cells in rows:
             where = f"{path}, line {reader.line_num}"

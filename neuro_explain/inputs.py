@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dissection.images import SUFFIXES
-from neuro_explain.image_lists import UNKNOWN, read_list
+from neuro_explain.image_lists import UNKNOWN, ImageList, read_list
 from neuro_explain.labels import Accepted, Labels
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Inputs:
         folder: where the ids start.
         accepted: labels that stand for several classes, if they do.
         note: a sentence on where the labels come from; empty where a list gives them or there are none.
+        unlabelled: where no image has a label, why; for messages.
     """
 
     ids: list[str]
@@ -63,6 +64,7 @@ class Inputs:
     folder: Path = Path()
     accepted: Accepted | None = None
     note: str = ""
+    unlabelled: str = ""
 
 
 class _Paths(Sequence[Path]):
@@ -116,10 +118,7 @@ def open_inputs(
     owner = "label_classes" if isinstance(label_classes, Mapping) else Path(label_classes).name
     inputs = _open(source, Labels(accepted.names, digits=False, owner=owner), root, label_column)
     if inputs.labels is None:
-        raise ValueError(
-            f"label_classes: no image of {source} has a label; in a .csv list they are looked for in the column "
-            f"{label_column!r}, another is named with label_column (--label-column)"
-        )
+        raise ValueError(f"label_classes: no image of {source} has a label; {inputs.unlabelled}")
     return _with_accepted(inputs, accepted, label_column)
 
 
@@ -144,7 +143,7 @@ def _open(
             raise ValueError(
                 f"{path}: expected a folder, an image, a .txt or .csv list, or a pattern in quotes"
             )
-        return _made([path.name], None, None, path.parent)
+        return _made([path.name], None, None, path.parent, unlabelled="one image by itself has none")
     if glob.has_magic(str(source)):
         folder, ids = _matched(str(source))
         return _searched(folder, ids, labels, f"{source}: no images match this pattern")
@@ -182,7 +181,25 @@ def _listed(path: Path, labels: Labels, folder: Path, column: str) -> Inputs:
     if column != "label" and not known:
         raise ValueError(f"label_column: no image of {path} has a label in its column {column!r}")
     folder, ids = _relative(folder, ids)
-    return _made(ids, found.labels if known else None, found.metadata, folder, source=path)
+    return _made(
+        ids,
+        found.labels if known else None,
+        found.metadata,
+        folder,
+        source=path,
+        unlabelled="" if known else _without_labels(path, found, column),
+    )
+
+
+def _without_labels(path: Path, found: ImageList, column: str) -> str:
+    if not found.columns:
+        return f"no line of {path} has one after its path; in a .csv list they are looked for in the column {column!r}"
+    if column in found.columns:
+        return f"the column {column!r} of {path} is empty"
+    return (
+        f"{path} has no column {column!r}, it has {', '.join(found.columns)}; say which of them holds the "
+        "labels with label_column"
+    )
 
 
 def _relative(folder: Path, ids: list[str]) -> tuple[Path, list[str]]:
@@ -209,7 +226,8 @@ def _searched(folder: Path, ids: list[str], labels: Labels, nothing: str) -> Inp
         numbers.append(UNKNOWN if number is None else number)
     unlabelled = sum(number == UNKNOWN for number in numbers)
     if unlabelled == len(ids):
-        return _made(ids, None, None, folder)
+        why = labels.none_of([name for name in of_folder if name])
+        return _made(ids, None, None, folder, unlabelled=why)
     note = f"labels are the names of folders; {len(ids) - unlabelled:,} of {len(ids):,} images have one"
     return _made(ids, numbers, None, folder, note=note)
 
@@ -222,6 +240,7 @@ def _made(
     *,
     note: str = "",
     source: Path | None = None,
+    unlabelled: str = "",
 ) -> Inputs:
     if len(set(ids)) < len(ids):
         seen: set[str] = set()
@@ -236,6 +255,7 @@ def _made(
         _fingerprint(ids, numbers, metadata),
         folder,
         note=note,
+        unlabelled=unlabelled,
     )
 
 

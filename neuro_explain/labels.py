@@ -24,6 +24,7 @@ from torch import Tensor
 from neuro_explain.classes import find_class
 
 _BETWEEN_WORDS = re.compile(r"[\s_/-]+")
+_SHOWN = 4  # folders that a message names
 _LETTER_FOLDER = re.compile(r"^/?[a-z]/(?=.)", re.IGNORECASE)
 
 
@@ -85,6 +86,17 @@ class Labels:
             if named:
                 return named[0]
         return None
+
+    def none_of(self, folders: Sequence[str]) -> str:
+        """Says that none of these folders, those inside the folder of all images, has the name of a class."""
+        what = f"{self._owner}'s {len(self._classes):,} {'classes' if self._digits else 'labels'}"
+        if not folders:
+            return f"the images lie in no folders that are called after {what}"
+        shown = ", ".join(repr(folder) for folder in folders[:_SHOWN])
+        if len(folders) > _SHOWN:
+            shown += f" and {len(folders) - _SHOWN:,} more"
+        are = "folder is called {}, which is" if len(folders) == 1 else "folders are called {}, which are"
+        return f"the {are.format(shown)} none of {what}"
 
     def _named(self, text: str) -> list[int]:
         for found in (self._exact.get(text), self._loose.get(_key(text))):

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dissection.fingerprint import weights_fingerprint
-from dissection.recording import evaluating
+from dissection.recording import evaluating, split_layer
 from neuro_explain.document import Block, Document, Fact, Picture, Pictures, Section, Text
 from neuro_explain.explain import best_classes
 from neuro_explain.explanation import PHOTOGRAPH_SIDE
 from neuro_explain.inquiry import ImageSource, Photo, read_photo
 from neuro_explain.methods.layer_strip import layer_strip
+from neuro_explain.methods.rectifiers import NONE_REPLACED
 from neuro_explain.methods.registry import METHODS, method_named
 from neuro_explain.model import Model
 from neuro_explain.speaking import check_classifier
@@ -38,6 +39,10 @@ from reports.words import count as _count
 from reports.words import where_hot
 
 Maps = NDArray[np.float32]
+_OF_RELUS = (
+    "grad-cam-guided-relu",
+    "grad-cam-deconvolution-relu",
+)  # change what ReLUs behind the layer hand back
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,7 @@ class MethodStrip:
             for label, score, probability in zip(self.labels, self.scores, self.probabilities, strict=True)
         ]
         said.append(f"{_count(len(self.maps), 'method')}; Grad-CAM at {_count(len(self.layers), 'layer')}")
+        said += [f"  {note}" for note in self._unshown()]
         return said + [f"  no {METHODS[name].title}: {reason}" for name, reason in self.refused.items()]
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,6 +154,16 @@ class MethodStrip:
             command=command,
         )
 
+    def _unshown(self) -> list[str]:
+        """Which layers Grad-CAM is not shown at."""
+        if split_layer(self.model.layer)[2] is None:
+            return []
+        return [f"Layers of tokens, as {self.model.layer}, are not among those at which Grad-CAM is shown."]
+
+    def _same_as_grad_cam(self, name: str) -> bool:
+        """Whether a rule for ReLUs had none to follow, so that the map is Grad-CAM's."""
+        return name in _OF_RELUS and self.notes[name][:1] == (NONE_REPLACED,)
+
     def _sections(self) -> list[Section]:
         pen = _Pen(self.photo.image, self.model.preprocess.crop(self.photo.image.size))
         made = []
@@ -159,7 +175,13 @@ class MethodStrip:
                 method = METHODS[name]
                 pictures.append(
                     pen.picture(
-                        maps[place], method.title, f"{method.title} for {label}", pixels=method.pixels
+                        maps[place],
+                        method.title,
+                        f"{method.title} for {label}",
+                        pixels=method.pixels,
+                        remark="as Grad-CAM: no ReLU follows the layer"
+                        if self._same_as_grad_cam(name)
+                        else None,
                     )
                 )
             made.append(Section(f"Every method: {label}", [Pictures(pictures)]))
@@ -169,8 +191,9 @@ class MethodStrip:
                 for layer, maps in self.layers.items()
             ]
             if pictures:
+                last = "last one that puts out maps" if self._unshown() else "last one"
                 lead = (
-                    "From the layers near the image to the last one. One forward and one backward pass; each layer's "
+                    f"From the layers near the image to the {last}. One forward and one backward pass; each layer's "
                     "map is the sum of its units, weighed by their mean gradient, where it is positive."
                 )
                 made.append(
@@ -190,6 +213,7 @@ class MethodStrip:
         blocks += [
             Text(f"{METHODS[name].title}: {'; '.join(notes)}.") for name, notes in self.notes.items() if notes
         ]
+        blocks += [Text(note) for note in self._unshown()]
         blocks.append(
             Text(
                 "Where the methods are defined: "
@@ -288,10 +312,17 @@ class _Pen:
         return thumbnail(self.encoded, np.zeros((1, 1), np.float32), "heat")
 
     def picture(
-        self, cells: Maps, label: str, of: str, *, pixels: bool = False, size: bool = False
+        self,
+        cells: Maps,
+        label: str,
+        of: str,
+        *,
+        pixels: bool = False,
+        size: bool = False,
+        remark: str | None = None,
     ) -> Picture:
         where = where_hot(cells, (0, 0, *self.size), *self.size)
-        note = f"{cells.shape[0]}×{cells.shape[1]}" if size else None
+        note = f"{cells.shape[0]}×{cells.shape[1]}" if size else remark
         if not cells.max() > 0:
             note = "nowhere above zero"
         made = pixel_picture(cells, self.size) if pixels else thumbnail(self.encoded, cells, "heat")

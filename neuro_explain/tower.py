@@ -36,6 +36,7 @@ class Tower:
         layer_rectified: the layer's map is never negative.
         map_size: (h, w) of the layer's map.
         units: its number of channels, U.
+        layer_given: whether the layer was asked for, and not found.
     """
 
     net: nn.Module
@@ -49,6 +50,7 @@ class Tower:
     layer_rectified: bool = field(init=False)
     map_size: tuple[int, int] = field(init=False)
     units: int = field(init=False)
+    layer_given: bool = field(init=False)
 
     def __init__(
         self,
@@ -111,6 +113,7 @@ class Tower:
             "weights": weights,
             "origin": origin,
             "licence": licence,
+            "layer_given": layer is not None,
             "layer_reason": found.reason,
             "layer_rectified": found.rectified,
             "map_size": found.map_size,

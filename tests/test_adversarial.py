@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +15,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 import neuro_explain as nx
+from dissection.artifact import read_artifact
 from neuro_explain.cli import run
 from neuro_explain.diorama.scene import make_scene
+from neuro_explain.document import KIND
 from neuro_explain.evaluate.adversarial import (
     as_picture,
     change_picture,
     perturb,
     pixel_range,
 )
-from neuro_explain.evaluate.adversarial_effect import NotReachedError, fool
+from neuro_explain.evaluate.adversarial_effect import NotReachedError, fool, percent_over
+from neuro_explain.evaluate.adversarial_page import save_fooled
 from neuro_explain.evaluate.ranks import rank_correlation
 from neuro_explain.preprocess import CAFFE_MEAN, Preprocess
 
@@ -267,6 +272,54 @@ def test_the_command(photograph: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert float(np.abs(arrays["change_0"]).max()) == pytest.approx(one["largest_change"])
     assert run([*call, "--class", "waterfall"]) == 1
     assert "already holds an artifact" in capsys.readouterr().err
+
+
+def test_the_manifest_knows_the_photographs_and_the_page_says_what_was_exceeded(
+    photograph: Path, tmp_path: Path, model: nx.Model
+) -> None:
+    options = {"present": (), "confidence": 0.9, "epsilon": 8 / 255, "step": 1 / 255, "steps": 100, "top": 5}
+    one = fool(model, photograph, "waterfall", confidence=0.9)
+    digest = "sha256:" + hashlib.sha256(photograph.read_bytes()).hexdigest()
+    # a probability that rounds to what was asked for
+    near = replace(one, perturbed=replace(one.perturbed, probability=0.90004))
+    page = save_fooled([near], model, tmp_path / "one", options=options).read_text(encoding="utf-8")
+    assert read_artifact(tmp_path / "one", KIND)["data_fingerprint"] == digest == one.fingerprint
+    assert "The network gives waterfall 90.004 %." in page and "waterfall 90.004 % after" not in page
+    assert "90.004 % after" in near.lines()[0]
+    other = replace(one, fingerprint="sha256:0")
+    prints = []
+    for place, found in enumerate(([one, other], [other, one])):
+        save_fooled(found, model, tmp_path / f"two-{place}", options=options)
+        prints.append(read_artifact(tmp_path / f"two-{place}", KIND)["data_fingerprint"])
+    assert len({*prints, digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "said"),
+    [
+        (0.99991, 0.9999, "99.991 %"),
+        (0.9999000001, 0.9999, "over 99.99 %"),
+        (0.9999999, 0.9999, "over 99.9999 %"),
+        (0.99995, 0.9999, "99.995 %"),
+        (0.95, 0.9, "95.0 %"),
+        (0.5, 0.9, "50.0 %"),
+        (0.9, 0.9, "90.0 %"),
+    ],
+)
+def test_what_exceeds_a_threshold_reads_above_it(probability: float, threshold: float, said: str) -> None:
+    assert percent_over(probability, threshold) == said
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["--confidence 1", "--epsilon 0", "--step 2", "--steps 0", "--top 0", "--epsilon 1/0"],
+)
+def test_wrong_values_are_usage_errors_before_a_network_is_loaded(
+    wrong: str, photograph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["evaluate", "adversarial", str(photograph), "--model", "nowhere:nothing", "--class", "waterfall"]
+    assert run([*call, "--out", str(tmp_path / "run"), *wrong.split()]) == 2
+    assert wrong.split()[0] in capsys.readouterr().err
 
 
 def test_no_change_is_needed(photograph: Path, tmp_path: Path, model: nx.Model) -> None:

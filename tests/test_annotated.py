@@ -122,17 +122,20 @@ def test_boxes_beyond_the_image_are_clipped_and_counted_and_outside_refused(tmp_
     images = open_annotated(f"coco:{write_coco(tmp_path / 'a', [(BLACK, beyond), (BLACK, [])])}")
     assert [one.box for one in images[0].instances] == [(0, 4, 3, 6)]
     assert set(images.notes) == {
-        "1 boxes that reached beyond their image were clipped",
-        "1 boxes without area were left out",
-        "1 images without an annotated instance were left out",
+        "1 box that reached beyond its image was clipped",
+        "1 box without area was left out",
+        "1 image without an annotated instance was left out",
     }
     outside = write_coco(tmp_path / "b", [(BLACK, [{"category": "red", "bbox": [8, 0, 3, 3]}])])
     with pytest.raises(
-        ValueError, match=r"instances_val.json, annotation 0: box \(8, 0, 11, 3\) lies wholly outside"
+        ValueError,
+        match=r"instances_val.json, annotation 0: the box \[8, 0, 3, 3\] \(x, y, width, height\) lies wholly outside",
     ):
         open_annotated(f"coco:{outside}")
     upside = write_voc(tmp_path / "v", {"a": (BLACK, [("cat", (5, 5, 2, 2), False)])})
-    with pytest.raises(ValueError, match=r"a.xml, object 1: box \(4, 4, 2, 2\) is upside down"):
+    with pytest.raises(
+        ValueError, match="a.xml, object 1: the box with xmin 5, ymin 5, xmax 2, ymax 2 is upside down"
+    ):
         open_annotated(f"voc:{upside}")
 
 
@@ -179,8 +182,9 @@ def test_broken_tables_are_named(tmp_path: Path, change: Any, message: str) -> N
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected coco:DIR, voc:DIR, ilsvrc:DIR, got 'broden:x'"):
         open_annotated("broden:x")
-    with pytest.raises(FileNotFoundError, match="no such folder of COCO's"):
-        open_annotated(f"coco:{tmp_path / 'none'}")
+    for layout in ("coco", "voc", "ilsvrc"):
+        with pytest.raises(FileNotFoundError, match="none: there is no such folder$"):
+            open_annotated(f"{layout}:{tmp_path / 'none'}")
     with pytest.raises(FileNotFoundError, match="neither instances_SPLIT.json nor panoptic"):
         open_annotated(f"coco:{tmp_path}")
     with pytest.raises(FileNotFoundError, match="there is no Annotations/"):
@@ -240,7 +244,10 @@ def test_voc_flags_lists_and_segmentation(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no list test.txt"):
         open_annotated(f"voc:{root}:test")
     (root / "ImageSets" / "Main" / "val.txt").write_text("zzz\n")
-    with pytest.raises(FileNotFoundError, match="there is no annotation of zzz"):
+    with pytest.raises(FileNotFoundError, match="VOC2012/Annotations/zzz.xml: there is no annotation of zzz"):
+        open_annotated(f"voc:{root}:val")
+    (root / "Annotations" / "zzz.xml").write_text(xml((8, 6), [("cat", (1, 1, 8, 3), False)]))
+    with pytest.raises(FileNotFoundError, match="VOC2012/JPEGImages/zzz.jpg: there is no photograph of zzz"):
         open_annotated(f"voc:{root}:val")
 
 
@@ -276,11 +283,11 @@ def test_ilsvrc_lists_zeros_and_the_last_pixel(tmp_path: Path) -> None:
     images = open_annotated(f"ilsvrc:{root}")
     assert [image.whole for image in images] == [("n02123045",), ("n01440764",)]
     assert images[0].instances[0].box == (0, 0, 8, 6)
-    assert images.notes == ("1 images without an annotated instance were left out",)
+    assert images.notes == ("1 image without an annotated instance was left out",)
     (root / "ImageSets/CLS-LOC/val.txt").write_text("v2 1\n")
     assert [image.id for image in open_annotated(f"ilsvrc:{root}")] == ["Data/CLS-LOC/val/v2.png"]
     (root / "ImageSets/CLS-LOC/val.txt").write_text("v9 1\n")
-    with pytest.raises(FileNotFoundError, match="there is no image of v9"):
+    with pytest.raises(FileNotFoundError, match="Data/CLS-LOC/val/v9.JPEG: there is no image of v9"):
         open_annotated(f"ilsvrc:{root}")
 
 

@@ -28,7 +28,7 @@ def test_equal_names_need_no_table() -> None:
     assert found.of == {"dog": (1,)}  # names are exact, and of two cows neither is meant
     assert found.without == ("Cat", "cow")
     assert found.sentences() == [
-        "1 classes stand for 1 categories, by equal names",
+        "1 class stands for 1 category, by equal names",
         "2 categories have no class and are left out: Cat, cow",
     ]
 
@@ -45,7 +45,9 @@ def test_a_table_of_names_numbers_and_none(tmp_path: Path) -> None:
 
 def test_bad_tables_are_named(tmp_path: Path) -> None:
     classes = ["pug", "whippet"]
-    with pytest.raises(FileNotFoundError, match="there is no such file; shipped are imagenet-coco"):
+    with pytest.raises(
+        FileNotFoundError, match="none.csv: there is no such file; shipped class maps: imagenet-coco"
+    ):
         class_map(["dog"], classes, tmp_path / "none.csv")
     for text, message in (
         ("dog,pug\n", "expected the columns category and class"),
@@ -53,10 +55,54 @@ def test_bad_tables_are_named(tmp_path: Path) -> None:
         ("category,class\n,pug\n", "line 2: the category is empty"),
         ("category,class\ndog,7\n", "line 2: class 7: .* numbered from 0 to 1"),
         ("category,class\ndog,n02085620\n", "n02085620 is a synset, and the network's 2 classes"),
-        ("category,class\ncat,pug\n", "none of the network's 2 classes stands for any of the 1 categories"),
+        (
+            "category,class\ndog,\n",
+            r"none of the network's 2 classes stands for any of the 1 category \(dog\);",
+        ),
+        (
+            "category,class\ndog,pug\nkat,pug\n",
+            r"bad.csv, line 3: category 'kat' is none of the 1 .* \(dog\)$",
+        ),
+        (
+            "category,class\nDog,pug\n",
+            r"bad.csv, line 2: category 'Dog' is none of the 1 .*: did you mean dog\?",
+        ),
+        ("category,class\ndoog,pug\n", r"line 2: category 'doog' .*: did you mean dog\?"),
+        ("", "bad.csv: is empty; expected a CSV with the columns category and class"),
+        ("category,class\n", "bad.csv: is empty below its header"),
     ):
         with pytest.raises(ValueError, match=message):
             class_map(["dog"], classes, _table(tmp_path / "bad.csv", text))
+
+
+def test_the_sentences_tell_a_table_from_equal_names(tmp_path: Path) -> None:
+    table = _table(tmp_path / "map.csv", "category,class\ndog,pug\ndog,whippet\n")
+    found = class_map(["dog", "cat", "cow"], ["pug", "whippet", "cat", "cow"], table)
+    assert found.equal == ("cat", "cow")
+    assert found.sentences() == ["4 classes stand for 3 categories: 1 by map.csv, 2 by equal names"]
+    assert class_map(["dog"], ["pug", "whippet"], table).sentences() == [
+        "2 classes stand for 1 category, by map.csv"
+    ]
+
+
+def test_a_class_of_several_categories_is_said(tmp_path: Path) -> None:
+    table = _table(tmp_path / "map.csv", "category,class\ndog,pug\npet,pug\npet,cat\n")
+    found = class_map(["dog", "pet", "cat"], ["cat", "pug"], table)
+    assert found.sentences()[1:] == [
+        "2 classes stand for several categories, in each of which its map is measured: "
+        "class 0 for pet and cat; class 1 for dog and pet"
+    ]
+
+
+def test_categories_that_a_smaller_set_lacks_are_no_error(imagenet: list[str], tmp_path: Path) -> None:
+    assert class_map(["dog"], imagenet, "imagenet-coco").source == "imagenet-coco"
+    table = _table(tmp_path / "map.csv", "category,class\nn02123045,281\nn01440764,0\n")
+    assert class_map(["n02123045"], imagenet, table, kind="ilsvrc").of == {"n02123045": (281,)}
+    with pytest.raises(ValueError, match="line 3: category 'n01440764' is none of the 1"):
+        class_map(["n02123045"], imagenet, table, kind="voc")
+    _table(tmp_path / "map.csv", "category,class\nn02123045,281\nn99999999,0\n")
+    with pytest.raises(ValueError, match="line 3: category 'n99999999' is none of the 1"):
+        class_map(["n02123045"], imagenet, table, kind="ilsvrc")
 
 
 @pytest.mark.data

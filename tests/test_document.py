@@ -76,7 +76,10 @@ def test_other_files_of_the_folder_stay(tmp_path: Path) -> None:
         saved(tmp_path / "run")
 
 
-@pytest.mark.parametrize("path", ["../index.html", "/etc/passwd", "https://example.org/index.html"])
+@pytest.mark.parametrize(
+    "path",
+    ["../index.html", "/etc/passwd", "https://example.org/index.html", "a//b.html", "a\\b.html", "", "a\0b"],
+)
 def test_links_stay_inside(tmp_path: Path, path: str) -> None:
     made = Document("?", "!", sections=[Section("s", [Links([("out", path)])])])
     with pytest.raises(ValueError, match="expected paths inside the document's folder"):

@@ -136,10 +136,44 @@ def test_named_units_alone(
     assert "are those of layer 'bn2'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "faithfulness --cells 1",
+        "faithfulness --steps 0",
+        "faithfulness --limit -1",
+        "faithfulness --seed -1",
+        "faithfulness --method gradcam",
+        "ablation --draws 19",
+        "ablation --top 0",
+        "sanity --stages 0",
+        "sanity --method gradcam",
+        "discrimination --method gradcam",
+    ],
+)
+def test_wrong_values_are_usage_errors_before_a_network_is_loaded(
+    wrong: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *options = wrong.split()
+    assert run(["evaluate", command, "--model", "nowhere:nothing", "--images", str(folder), *options]) == 2
+    assert f"Invalid value for '{options[0]}'" in capsys.readouterr().err
+
+
+def test_labels_that_are_none_are_told(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "ward").mkdir()
+    (tmp_path / "ward" / "1.png").write_bytes((folder / "0.png").read_bytes())
+    classes = ["office", "kitchen"]
+    with pytest.raises(
+        ValueError, match="the folder is called 'ward', which is none of the model's 2 classes"
+    ):
+        ImageSample(nx.load_model(MODEL), open_inputs(tmp_path, classes=classes), explained="label")
+
+
 def test_mistakes_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call = ["evaluate", "discrimination", "--model", MODEL, "--images", str(folder)]
-    assert run([*call, "--method", "gradcam"]) == 1
-    assert "method 'gradcam' does not exist: did you mean grad-cam" in capsys.readouterr().err
+    assert run([*call, "--method", "gradcam"]) == 2
+    said = capsys.readouterr().err
+    assert "'--method': method 'gradcam' does not exist: did you mean grad-cam" in said
     assert run([*call, "--layer", "fc"]) in (1, 2)
     assert capsys.readouterr().err
     assert run(["evaluate", "discrimination", "--model", MODEL, "--images", str(folder / "nowhere")]) == 1

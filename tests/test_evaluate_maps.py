@@ -332,3 +332,36 @@ def test_the_interval_is_of_scenes() -> None:
     assert low is not None and high is not None
     assert (high - low) / 2 == pytest.approx(1.96 * means.std() / 20, rel=0.1)
     assert low < means.mean() < high
+
+
+def test_intervals_of_many_scenes_fit_into_memory() -> None:
+    import tracemalloc
+
+    count = 20_000
+    values = [(scene, float(scene % 3 == 0)) for scene in range(count)]
+    tracemalloc.start()
+    low, high = bootstrap_interval(values)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50 << 20  # all draws at once are 320 MB, and as much again as floating point
+    away = 1.96 * (1 / 3 * 2 / 3 / count) ** 0.5
+    assert (low, high) == (
+        pytest.approx(1 / 3 - away, abs=away / 5),
+        pytest.approx(1 / 3 + away, abs=away / 5),
+    )
+
+
+def test_draws_in_parts_are_the_draws_at_once() -> None:
+    random = np.random.default_rng(3)
+    values = [
+        (int(scene), float(value))
+        for scene, value in zip(random.integers(0, 9, 40), random.random(40), strict=True)
+    ]
+    scenes = sorted({scene for scene, _ in values})
+    sums = np.array([sum(value for one, value in values if one == scene) for scene in scenes])
+    counts = np.array([sum(one == scene for one, _ in values) for scene in scenes])
+    drawn = np.random.default_rng(0).multinomial(
+        len(scenes), np.full(len(scenes), 1 / len(scenes)), size=2000
+    )
+    want = np.percentile((drawn @ sums) / (drawn @ counts), (2.5, 97.5))
+    assert bootstrap_interval(values) == pytest.approx(tuple(want), rel=1e-12)

@@ -16,6 +16,8 @@ from dissection.concepts import Concept
 from dissection.names import Names, UnitName
 from neuro_explain.cli import run
 from neuro_explain.diorama.scene import make_scene
+from neuro_explain.document import Document
+from neuro_explain.evaluate import failures
 from neuro_explain.evaluate.failures import find_failures
 from neuro_explain.evaluate.failures_page import save_failures
 
@@ -40,6 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "unknown.png").write_bytes((root / "0.png").read_bytes())
     lines += ["broken.png,kitchen", "unknown.png,"]
     (root / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / "kinds.csv").write_text("image,kind\n0.png,kitchen\n", encoding="utf-8")
     (root / "right.csv").write_text("image,label\n0.png,kitchen\n3.png,office\n", encoding="utf-8")
     return root
 
@@ -129,6 +132,92 @@ def test_without_labels_there_is_nothing_to_judge(model: nx.Model, folder: Path,
         find_failures(model, broken, names)
 
 
+def test_names_that_do_not_fit_are_refused_before_any_image_is_read(
+    model: nx.Model, folder: Path, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = nx.open_inputs(folder / "list.csv", classes=model.classes)
+    monkeypatch.setattr(failures, "read_image", lambda path: pytest.fail(f"{path} was read"))
+    for wrong, message in (
+        (replace(names, units=names.units[:-1]), f"are those of {model.units - 1} units"),
+        (replace(names, layer="layer1"), "are those of layer 'layer1'"),
+        (replace(names, fingerprint="sha256:0"), "were made with the weights"),
+    ):
+        with pytest.raises(nx.ArtifactError, match=message):
+            find_failures(model, inputs, wrong)
+
+
+def test_the_lead_names_no_most_frequent_one_among_equals(
+    model: nx.Model, folder: Path, names: Names, tmp_path: Path
+) -> None:
+    inputs = nx.open_inputs(folder / "list.csv", classes=model.classes)
+    found = find_failures(model, inputs, names)
+    street = [one for one in found.wrong if one.label == "street"]
+    (bedroom,) = (one for one in found.wrong if one.label == "bedroom")
+    cases = {
+        "3 of 6 labelled images are named wrongly; street is taken for coast most often (2 images).": found.wrong,
+        "2 of 6 labelled images are named wrongly, no two of them in the same way.": (bedroom, street[0]),
+        "1 of 6 labelled images is named wrongly: bedroom is taken for kitchen.": (bedroom,),
+        "4 of 6 labelled images are named wrongly; 2 confusions are the commonest, with 2 images each.": (
+            *street,
+            bedroom,
+            bedroom,
+        ),
+    }
+    for number, (lead, wrong) in enumerate(cases.items()):
+        some = replace(found, wrong=tuple(wrong), concepts=())
+        page = save_failures(some, model, inputs, names, tmp_path / str(number), limit=0)
+        assert lead in page.read_text(encoding="utf-8")
+    first = found.concepts[0]
+    equals = (
+        first,
+        replace(first, concept=Concept("other", "object")),
+        replace(first, count=first.count - 1),
+    )
+    page = save_failures(replace(found, concepts=equals), model, inputs, names, tmp_path / "c", limit=0)
+    assert f"in {first.count} of 3, and so does 1 other concept." in page.read_text(encoding="utf-8")
+
+
+def test_folders_of_explanations_come_and_go_with_the_document(
+    model: nx.Model, folder: Path, names: Names, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = nx.open_inputs(folder / "list.csv", classes=model.classes)
+    found = find_failures(model, inputs, names)
+    out = tmp_path / "runs" / "failures"
+
+    def state() -> dict[str, bytes]:
+        return {str(one): one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="disk full"):
+        broken.setattr(Document, "save", fail)
+        save_failures(found, model, inputs, names, out, limit=2)
+    assert state() == {} and not out.exists()
+    save_failures(found, model, inputs, names, out, limit=3)
+    (out / "wrong-3" / "mine.txt").write_text("a remark")
+    (out / "wrong-9").mkdir()  # linked by nothing
+    (out / "wrong-9" / "mine.txt").write_text("a remark")
+    nx.load_explanation(out / "wrong-1").save(out / "wrong-8")  # an explanation, but not this document's
+    before = state()
+    for what in (Document, nx.Explanation):
+        with monkeypatch.context() as broken, pytest.raises(OSError, match="disk full"):
+            broken.setattr(what, "save", fail)
+            save_failures(found, model, inputs, names, out, limit=2, overwrite=True)
+        assert state() == before
+    save_failures(found, model, inputs, names, out, limit=1, overwrite=True)
+    assert nx.load_explanation(out / "wrong-1").image_name == found.wrong[0].name
+    assert not (out / "wrong-2").exists()
+    assert [one.name for one in (out / "wrong-3").iterdir()] == ["mine.txt"]
+    assert (out / "wrong-9" / "mine.txt").is_file() and (out / "wrong-8" / "manifest.json").is_file()
+    (out / "wrong-2").mkdir()
+    (out / "wrong-2" / "index.html").write_text("mine")
+    before = state()
+    with pytest.raises(nx.ArtifactError, match="wrong-2/index.html is there and belongs to no explanation"):
+        save_failures(found, model, inputs, names, out, limit=2, overwrite=True)
+    assert state() == before
+
+
 def test_the_page(model: nx.Model, folder: Path, names: Names, tmp_path: Path) -> None:
     inputs = nx.open_inputs(folder / "list.csv", classes=model.classes)
     found = find_failures(model, inputs, names)
@@ -138,6 +227,7 @@ def test_the_page(model: nx.Model, folder: Path, names: Names, tmp_path: Path) -
     for said in ("3 of 6", "street", "coast", "could not be read", "without a label", "broken.png", "2 of 3"):
         assert said in page
     assert str(folder) not in page
+    assert page.count(">Said<") == page.count(">True<") == 2  # the sentence beneath says which
     for number, one in enumerate(found.wrong[:2], 1):
         assert f'href="wrong-{number}/index.html"' in page
         why = nx.load_explanation(out / f"wrong-{number}")
@@ -174,6 +264,19 @@ def test_the_command(
     assert run([*call, str(folder)]) == 1
     assert "none has a label" in capsys.readouterr().err
     assert not out.exists()
+    for wrong in ("--limit -1", "--most 0", "--top 0", "--top 99999", "--batch-size 0"):
+        assert run([*call, str(folder), "--model", "nowhere:nothing", *wrong.split()]) == 2, wrong
+        assert wrong.split()[0] in capsys.readouterr().err
+    for label in ("ward", "yard"):
+        (tmp_path / "own" / label).mkdir(parents=True)
+        (tmp_path / "own" / label / "1.png").write_bytes((folder / "0.png").read_bytes())
+    assert run([*call, str(tmp_path / "own")]) == 1
+    said = capsys.readouterr().err
+    assert f"'ward', 'yard', which are none of the model's {len(model.classes)} classes" in said
+    assert "--label-classes" in said
+    assert run([*call, str(folder / "kinds.csv")]) == 1
+    assert "has no column 'label', it has image, kind; say which" in (said := capsys.readouterr().err)
+    assert "--label-column" in said
     assert run([*call, str(folder / "list.csv"), "--limit", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["judged"], len(found["wrong"]), found["asked"]) == (6, 3, 3)

@@ -141,3 +141,24 @@ def test_pixel_maps_too() -> None:
         cells=(3, 3),
     )
     assert measure.add(0, torch.rand(1, 3, 6, 6), CAT)["pixels"] is not None
+
+
+def test_what_differs_in_a_number_is_said_once_with_its_range() -> None:
+    def run(net: nn.Module, pictures: torch.Tensor, targets: object, *, layer: str) -> Saliency:
+        share = round(100 * float(pictures.mean()))
+        return Saliency(pictures[:, 0].double(), torch.zeros(1), notes=(f"{share}% arrives at {layer}",))
+
+    from neuro_explain.evaluate.map_source import MapSource
+    from neuro_explain.methods.saliency import Method
+
+    source = MapSource(nn.Identity(), [Method("s", "shares", run, False, "this test")], layer="layer4")
+    for share in (0.5, 0.07, 0.9):
+        source.maps(torch.full((1, 3, 2, 2), share), [CAT])
+    assert source.notes == ("shares: 7…90% arrives at layer4",)
+
+
+def test_a_network_that_returns_probabilities_is_told_of() -> None:
+    net = nn.Sequential(gap_net(), nn.Softmax(dim=1))
+    made = METHODS["grad-cam"](net, images(1), [1], layer=f"0.{LAYER}")
+    assert "looks like probabilities" in made.notes[0]
+    assert METHODS["grad-cam"](gap_net(), images(1), [1], layer=LAYER).notes == ()

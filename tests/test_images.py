@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from dissection.images import ImageError, MissingImageError, read_image, squash, upright_size
+from dissection.images import ImageError, MissingImageError, orientation, read_image, squash, upright_size
 
 RGB = np.array(
     [[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[10, 20, 30], [200, 100, 50], [255, 255, 255]]], np.uint8
@@ -47,17 +47,18 @@ def test_plain_image_is_unchanged(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(read_image(str(tmp_path / "a.png"))), RGB)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "tiff", "webp"])
-def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, suffix: str) -> None:
+def test_exif_orientation_is_applied(tmp_path: Path, turn: int, suffix: str) -> None:
     exif = Image.Exif()
-    exif[0x0112] = orientation
+    exif[0x0112] = turn
     path = tmp_path / f"a.{suffix}"
     options = {"lossless": True} if suffix == "webp" else {}
     Image.fromarray(RGB).save(path, exif=exif, **options)
-    expected = UPRIGHT[orientation](RGB)
+    expected = UPRIGHT[turn](RGB)
     np.testing.assert_array_equal(pixels(path), expected)
     assert upright_size(path) == (expected.shape[1], expected.shape[0])
+    assert orientation(path) == turn
     assert not read_image(path).getexif(), "a kept orientation would be applied twice"
 
 
@@ -77,6 +78,7 @@ def test_nonsense_orientation_is_upright(tmp_path: Path) -> None:
     exif[0x0112] = 42
     Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
     np.testing.assert_array_equal(pixels(tmp_path / "a.png"), RGB)
+    assert orientation(tmp_path / "a.png") == 1
 
 
 def test_cmyk(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_another_instance_of_the_class_may_be_met_and_a_crowd_may_not(tmp_path: 
     report = _report(f"coco:{two}")
     assert _figure(report, "class given").mean == 1
     assert _figure(report, "class given").count == 1
-    assert "1 categories in photographs with nothing but crowds or difficult ones" in report.notes
+    assert "1 category in photographs with nothing but crowds or difficult ones" in report.notes
 
 
 def test_difficult_ones_are_asked_for_on_demand(tmp_path: Path) -> None:
@@ -171,7 +171,49 @@ def test_photographs_of_another_size_are_left_out_and_counted(tmp_path: Path) ->
     painted(40, 32, []).save(spec / "val" / "11.png", exif=exif)
     report = _report(f"coco:{spec}")
     assert _figure(report, "class given").count == 1
-    assert "1 photographs of another size than annotated, left out" in report.notes
+    assert "1 photograph of another size than annotated, left out" in report.notes
+
+
+@pytest.mark.parametrize(
+    ("turn", "size", "left_out"),
+    [
+        *((turn, (32, 32), turn != 1) for turn in range(1, 9)),
+        *((turn, (40, 32), turn in (2, 3, 4)) for turn in range(1, 9)),
+    ],
+)
+def test_photographs_whose_size_does_not_tell_that_they_are_turned_are_left_out(
+    tmp_path: Path, turn: int, size: tuple[int, int], left_out: bool
+) -> None:
+    upright = painted(*size, [("red", (2, 3, 30, 9), 200)])
+    good = {"category": "red", "bbox": [2, 3, 28, 6]}
+    spec = write_coco(tmp_path / "c", [(upright, [good]), (upright, [good])])
+    exif = Image.Exif()
+    exif[274] = turn
+    stored = size if turn < 5 else size[::-1]  # of the size that its annotation speaks of, once it is upright
+    painted(*stored, []).save(spec / "val" / "11.png", exif=exif)
+    report = _report(f"coco:{spec}", share=0.9)
+    assert _figure(report, "class given").count == (1 if left_out else 2)
+    said = [note for note in report.notes if note.startswith("1 photograph turned or mirrored by EXIF")]
+    assert len(said) == left_out
+
+
+def test_nothing_measured_is_no_table_of_dashes(tmp_path: Path) -> None:
+    picture = painted(32, 32, [("red", (2, 3, 30, 9), 200)])
+    crowd = {"category": "red", "bbox": [2, 3, 28, 6], "iscrowd": 1}
+    sofa = {"category": "sofa", "bbox": [2, 3, 28, 6]}
+    spec = write_coco(tmp_path / "a", [(picture, [crowd]), (picture, [sofa])], ("red", "sofa"))
+    with pytest.raises(
+        ValueError,
+        match="^coco:a: nothing could be measured: 1 category in photographs with nothing but crowds or difficult "
+        "ones; 1 category in photographs without a class$",
+    ):
+        _report(f"coco:{spec}")
+    spec = write_coco(tmp_path / "b", [(picture, [{"category": "red", "bbox": [2, 3, 28, 6]}])])
+    painted(40, 32, []).save(spec / "val" / "10.png")
+    with pytest.raises(
+        ValueError, match="nothing could be measured: 1 photograph of another size than annotated"
+    ):
+        _report(f"coco:{spec}")
 
 
 def test_categories_without_a_class_are_counted(tmp_path: Path) -> None:
@@ -180,8 +222,8 @@ def test_categories_without_a_class_are_counted(tmp_path: Path) -> None:
     spec = write_coco(tmp_path / "c", [(picture, boxes)], ("red", "sofa"))
     report = _report(f"coco:{spec}")
     assert _figure(report, "class given").count == 1
-    assert "1 categories in photographs without a class" in report.notes
-    assert "1 categories have no class and are left out: sofa" in report.notes
+    assert "1 category in photographs without a class" in report.notes
+    assert "1 category has no class and is left out: sofa" in report.notes
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 50])

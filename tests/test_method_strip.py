@@ -59,6 +59,49 @@ def test_maps_are_the_methods_own(photo: Path) -> None:
     torch.testing.assert_close(torch.tensor(strip.scores), one.net(x)[0, [2, 4]].detach())
 
 
+def test_maps_that_are_grad_cams_own_are_marked(photo: Path, tmp_path: Path) -> None:
+    names = ["grad-cam", "grad-cam-guided-relu", "grad-cam-deconvolution-relu", "grad-cam-no-relu"]
+    said = "as Grad-CAM: no ReLU follows the layer"
+    early = Model(
+        gap_net(), preprocess=Preprocess(input_size=(9, 11)), classes=NAMES, layer="backbone.1", name="toy"
+    )
+    for place, (one, marked) in enumerate(((model(gap_net()), 2), (early, 0))):
+        strip = method_strip(one, photo, methods=names)
+        same = [np.array_equal(strip.maps[name], strip.maps["grad-cam"]) for name in names[1:3]]
+        assert sum(same) == marked
+        page = write_report(strip.save(tmp_path / str(place))).read_text(encoding="utf-8")
+        assert page.count(f">{said}<") == marked
+
+
+class Tokens(nn.Module):
+    """Patches, a block of tokens, a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.norm, self.head = nn.Conv2d(3, 4, 3, stride=3), nn.LayerNorm(4), nn.Linear(4, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens: torch.Tensor = self.norm(self.patches(x).flatten(2).transpose(1, 2))
+        out: torch.Tensor = self.head(tokens.mean(1))
+        return out
+
+
+def test_layers_of_tokens_are_told_of(photo: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Tokens().eval()
+    tokens = Model(
+        net, preprocess=Preprocess(input_size=(9, 12)), classes=NAMES, layer="norm+3x4", name="toy"
+    )
+    strip = method_strip(tokens, photo, methods=["grad-cam"])
+    assert list(strip.layers) == ["patches"] and strip.maps["grad-cam"].shape == (1, 3, 4)
+    said = "Layers of tokens, as norm+3x4, are not among those at which Grad-CAM is shown."
+    assert f"  {said}" in strip.lines()
+    page = write_report(strip.save(tmp_path / "tokens")).read_text(encoding="utf-8")
+    assert said in page and "to the last one that puts out maps." in page
+    plain = method_strip(model(gap_net()), photo, methods=["grad-cam"])
+    assert not any("tokens" in line for line in plain.lines())
+
+
 def test_the_page_shows_every_map_and_says_what_does_not_apply(photo: Path, tmp_path: Path) -> None:
     strip = method_strip(model(deep_head_net()), photo, methods=["grad-cam", "cam", "gradient"])
     assert list(strip.maps) == ["grad-cam", "gradient"] and "expects a network" in strip.refused["cam"]

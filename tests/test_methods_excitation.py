@@ -208,9 +208,28 @@ def test_what_is_no_relu_is_told_and_what_has_no_rule_is_refused() -> None:
     gated = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), Gate(), nn.Flatten(), nn.LazyLinear(2))
     gated(images())
     with pytest.raises(
-        ValueError, match="no rule for Mul, which the network calls between the layer and its"
+        ValueError,
+        match="no rule for Mul, which the network calls between the layer and its score; choose a layer behind that",
     ):
         excitation_backprop(gated, images(), [0, 1], layer="1")
+
+    class Attention(nn.Module):
+        def __init__(self, fused: bool) -> None:
+            super().__init__()
+            self.patches, self.head, self.fused = nn.Conv2d(3, 4, 3, stride=3), nn.Linear(4, 2), fused
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.patches(x).flatten(2).transpose(1, 2)
+            if self.fused:
+                return self.head(
+                    F.scaled_dot_product_attention(x[:, None], x[:, None], x[:, None])[:, 0].mean(1)
+                )
+            return self.head(torch.bmm(torch.bmm(x, x.transpose(1, 2)).softmax(-1), x).mean(1))
+
+    # behind attention there is no layer of maps to choose
+    for fused in (False, True):
+        with pytest.raises(ValueError, match="calls between the layer and its score; choose another method"):
+            excitation_backprop(Attention(fused), images(), [0, 1], layer="patches")
     # behind the gate all is well
     assert float(excitation_backprop(gated, images(), [0, 1], layer="2").signed.sum()) > 0
 

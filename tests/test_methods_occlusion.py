@@ -88,3 +88,10 @@ def test_bad_input_is_refused(x: Tensor, targets: list[int], message: str) -> No
         occlusion(gap_net(), x, targets, layer=LAYER)
     with pytest.raises(ValueError, match="choose a spatial layer"):
         occlusion(gap_net(), images(), [1, 2], layer="head.1")
+
+
+def test_batches_hold_at_least_one_picture() -> None:
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2)).eval()
+    for batch in (0, -1):
+        with pytest.raises(ValueError, match=f"batch: expected at least 1 picture, got {batch}"):
+            occlusion(net, torch.rand(1, 3, 4, 4), [0], layer="", size=2, batch=batch)

@@ -107,7 +107,7 @@ def test_crowds_are_of_their_category_and_difficult_ones_only_on_demand(tmp_path
     )
     report = _report(f"voc:{root}")
     assert (_figure(report).mean, _figure(report).count) == (0, 1)
-    assert "1 categories in photographs with nothing but difficult ones" in report.notes
+    assert "1 category in photographs with nothing but difficult ones" in report.notes
     asked = _figure(_report(f"voc:{root}", difficult=True))
     assert (asked.mean, asked.count) == (1, 2)
 
@@ -188,8 +188,14 @@ def test_recall_by_hand() -> None:
     rejecting = recall.judged("net", 3.0, 1, 0)
     assert [one.mean for one in rejecting.figures] == [pytest.approx(2 / 3), pytest.approx(1 / 3)]
     assert rejecting.more == {"recall_thresholds": {"maps": 3.0}}
-    assert "1 of the five best classes stand for no category and were not asked" in rejecting.notes
-    assert "1 of the five best classes have nothing but difficult ones there, left out" in rejecting.notes
+    assert (
+        "recall variant: 1 of the 5 best classes not asked: no category that they stand for"
+        in rejecting.notes
+    )
+    assert (
+        "recall variant: 1 of the 5 best classes left out: nothing but difficult ones there"
+        in rejecting.notes
+    )
     assert recall.judged("net", 6.0, 1, 0).figures[0].mean == pytest.approx(1 / 3)
     assert recall.judged("net", 1.5, 1, 0).figures[0].mean == pytest.approx(1 / 3)
 
@@ -228,3 +234,42 @@ def test_the_network_comes_back_as_it_was(tmp_path: Path) -> None:
     assert all((value == before[name]).all() for name, value in model.net.state_dict().items())
     with pytest.raises(ValueError, match="tolerance: expected 0 pixels or more, got -1"):
         _report(f"coco:{spec}", model, tolerance=-1)
+
+
+def test_the_paper_stands_beside_the_variant_that_rejects_alone() -> None:
+    recall = Recall(["Grad-CAM"])
+    with_rejection, without = recall.judged("net", 0.0, 1, 0).figures
+    assert (with_rejection.paper, without.paper) == (0.7058, None)
+
+
+def test_a_threshold_is_a_number_from_0_on(tmp_path: Path) -> None:
+    picture = painted(32, 32, [("red", (5, 5, 7, 7), 200)])
+    spec = write_coco(tmp_path / "c", [(picture, [{"category": "red", "bbox": [4, 4, 4, 4]}])])
+    for threshold in (float("nan"), -1.0):
+        with pytest.raises(ValueError, match="reject_below: expected 0 or more, got"):
+            _report(f"coco:{spec}", reject_below=threshold)
+
+
+def test_too_few_photographs_give_no_threshold(tmp_path: Path) -> None:
+    picture = painted(32, 32, [("red", (5, 5, 7, 7), 200)])
+    thing = [{"category": "red", "bbox": [4, 4, 4, 4]}]
+    for count, rows in ((1, 0), (9, 0), (10, 2)):
+        spec = write_coco(tmp_path / str(count), [(picture, thing)] * count)
+        report = _report(f"coco:{spec}")
+        assert sum(one.measure.startswith("recall") for one in report.figures) == rows
+        assert bool(report.more["recall_thresholds"]) == bool(rows)
+        few = f"recall variant: too few photographs for a threshold ({count} asked, 10 are needed); give --reject-below"
+        assert (few in report.notes) == (not rows)
+        assert _figure(report).count == count
+    given = _report(f"coco:{tmp_path / '1'}", reject_below=0.0)
+    assert _figure(given, "recall variant").count == 3
+
+
+def test_nothing_asked_is_no_table_of_dashes(tmp_path: Path) -> None:
+    picture = painted(32, 32, [("red", (5, 5, 7, 7), 200)])
+    root = write_voc(tmp_path / "v", {"a": (picture, [("red", (5, 5, 8, 8), True)])})
+    with pytest.raises(
+        ValueError,
+        match="^voc:v: nothing could be measured: 1 category in photographs with nothing but difficult",
+    ):
+        _report(f"voc:{root}")

@@ -50,7 +50,7 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
     hostile = make_batch(
         root / "hostile", rows=90, units=12, classes=(HOSTILE, "onerror=alert(1)"), metadata={HOSTILE: (HOSTILE, "a,")},
-        concepts=[(HOSTILE, HOSTILE), ("“‮x", "&amp;"), ("third", "object")], thumbnails=False,
+        concepts=[(HOSTILE, HOSTILE), ("“שלום", "&amp;"), ("third", "object")], thumbnails=False,
     )  # fmt: skip
     bare = make_batch(root / "bare", rows=8, labelled=0, thumbnails=False)
     made = {

@@ -87,7 +87,7 @@ def test_crowds_and_what_has_no_class_are_void_and_zero_maps_said(tmp_path: Path
     left = 32 * 32 - 60 - 200
     assert figure.mean == pytest.approx((1 + 0 + (left - 4) / left) / 3)
     assert figure.apart == {"zero map, no seeds": 1}
-    assert "1 categories in photographs without a class, their pixels void" in report.notes
+    assert "1 category in photographs without a class, its pixels void" in report.notes
 
 
 def test_what_the_network_does_not_see_is_not_judged(tmp_path: Path) -> None:
@@ -122,12 +122,14 @@ def test_the_segmentation_of_voc_is_the_truth(tmp_path: Path) -> None:
     model = color_model()
     report = seeds_report(model, images, [GRAD_CAM], class_map(images.categories, model.classes, table))
     assert (report.figures[0].mean, report.figures[0].scenes) == (1, 1)
-    assert "1 photographs of which only boxes are known, not judged" in report.notes
+    assert "1 photograph with boxes alone, not judged" in report.notes
     (root / "SegmentationClass" / "a.png").unlink()
-    boxes = seeds_report(
-        model, open_annotated(f"voc:{root}"), [GRAD_CAM], class_map(images.categories, model.classes, table)
-    )
-    assert boxes.figures[0].mean is None
+    boxes, classes = open_annotated(f"voc:{root}"), class_map(images.categories, model.classes, table)
+    with pytest.raises(ValueError, match="^voc:v: only boxes are known of its 2 images, no masks"):
+        seeds_report(model, boxes, [GRAD_CAM], classes)
+    # cues need no truth
+    cues = seeds_report(model, boxes, [GRAD_CAM], classes, out=tmp_path / "cues")
+    assert cues.figures[0].mean is None and (tmp_path / "cues" / "grad-cam").is_dir()
 
 
 def test_cues_by_hand() -> None:
@@ -203,3 +205,53 @@ def test_nothing_half_written_stays(tmp_path: Path) -> None:
     assert list((tmp_path / "runs").iterdir()) == []
     with pytest.raises(ValueError, match="background_share from 0 up to it, got 0.2 and 0.3"):
         _report(f"coco:{spec}", background_share=0.3)
+
+
+def test_the_list_names_only_photographs_that_have_cues(tmp_path: Path) -> None:
+    picture = painted(32, 32, [("red", (2, 3, 12, 9), 200)])
+    thing = [{"category": "red", **_outline(2, 3, 12, 9)}]
+    spec = write_coco(tmp_path / "c", [(picture, thing), (picture, thing), (picture, thing)])
+    painted(30, 32, []).save(spec / "val" / "11.png")  # of another size than annotated
+    report = _report(f"coco:{spec}", out=tmp_path / "cues")
+    assert any("of another size than annotated" in note for note in report.notes)
+    folder = tmp_path / "cues" / "grad-cam"
+    listed = [line.split()[1] for line in (folder / "input_list.txt").read_text().splitlines()]
+    assert listed == ["0", "2"]
+    with np.load(folder / "localization_cues.npz") as file:
+        assert set(file) == {f"{key}_{what}" for key in listed for what in ("labels", "cues")}
+
+
+def test_nothing_half_written_stays_if_the_disk_gives_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neuro_explain.evaluate.seeds import CueWriter
+
+    picture = painted(32, 32, [("red", (2, 3, 12, 9), 200)])
+    spec = write_coco(tmp_path / "c", [(picture, [{"category": "red", **_outline(2, 3, 12, 9)}])])
+    images = open_annotated(f"coco:{spec}")
+    full = Path.write_text
+
+    def write_text(self: Path, *args: Any, **options: Any) -> int:
+        if self.name in ("classes.txt", "input_list.txt"):
+            raise OSError(28, "No space left on device")
+        return full(self, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    with (
+        pytest.raises(OSError, match="No space"),
+        CueWriter(tmp_path / "runs" / "x", ["a"], images, {"red": 1}),
+    ):
+        pass
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_background_alone_is_nothing_measured(tmp_path: Path) -> None:
+    picture = painted(32, 32, [("red", (2, 3, 12, 9), 200)])
+    things = [{"category": "sofa", **_outline(2, 3, 12, 9)}]
+    spec = write_coco(tmp_path / "c", [(picture, things)], ("red", "sofa"))
+    for out in (None, tmp_path / "runs" / "cues"):
+        with pytest.raises(
+            ValueError, match="coco:c: nothing could be measured: 1 category in photographs without a class"
+        ):
+            _report(f"coco:{spec}", out=out)
+    assert list((tmp_path / "runs").iterdir()) == []

@@ -45,7 +45,11 @@ def worlds() -> dict[tuple[str, str], list[Outcome]]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("about", "power"), [("half", 0.9), ("one in ten", 0.8), ("joined, half", 0.8)])
+@pytest.mark.parametrize(
+    # in joined sets a label is on half of the images: 30 are few
+    ("about", "power"),
+    [("half", 0.9), ("one in ten", 0.8), ("joined, half", 0.65)],
+)
 def test_detectors_are_named_and_false_names_are_few(
     worlds: dict[tuple[str, str], list[Outcome]], rule: str, about: str, power: float
 ) -> None:

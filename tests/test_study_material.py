@@ -13,6 +13,8 @@ from annotated_sets import color_model, painted, write_coco
 from PIL import Image
 from torch import nn
 
+from dissection.artifact import read_artifact
+from dissection.fingerprint import weights_fingerprint
 from neuro_explain.cli import run
 from neuro_explain.diorama.scene import make_scene
 from neuro_explain.evaluate.annotated import open_annotated
@@ -21,11 +23,13 @@ from neuro_explain.inputs import open_inputs
 from neuro_explain.methods import METHODS
 from neuro_explain.model import Model
 from neuro_explain.preprocess import Preprocess
+from neuro_explain.study import trust
 from neuro_explain.study.discrimination import discrimination_questions
 from neuro_explain.study.drawing import SIDE, common_frame, draw_map
-from neuro_explain.study.folder import make_study
+from neuro_explain.study.folder import KIND, make_study
 from neuro_explain.study.question import Material
 from neuro_explain.study.trust import trust_questions
+from neuro_explain.zoo import load_model
 
 TWO = [("red", (0, 0, 16, 32), 200), ("green", (16, 0, 32, 32), 100)]
 CAM = [METHODS["grad-cam"], METHODS["gradient"]]
@@ -176,6 +180,22 @@ def test_trust_asks_of_what_both_get_right(tmp_path: Path) -> None:
             assert second[:, -SIDE // 3 :].mean() > 50 > 5 > second[:, : SIDE // 3].mean()
 
 
+@pytest.mark.parametrize("size", [1, 2, 16])
+def test_batches_change_nothing(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, blind = color_model(), blind_model()
+    root = labelled(tmp_path / "photos")
+    (root / "red" / "1.png").write_bytes(b"broken")
+    inputs = open_inputs(root, classes=model.classes)
+    monkeypatch.setattr(trust, "BATCH", size)
+    seen: list[int] = []
+    model.net.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    right, apart = trust._right((model, blind), inputs)
+    assert sum(seen) == 4 and max(seen) == min(size, 4)
+    assert dict(apart) == {"photographs that cannot be read, left out": 1}
+    reds = {number: inputs.ids[number].startswith("red/") for number in right}
+    assert right == {number: (True, red) for number, red in reds.items()} and len(right) == 4
+
+
 def test_networks_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     model = color_model()
     inputs = open_inputs(labelled(tmp_path / "photos"), classes=model.classes)
@@ -216,13 +236,15 @@ def test_a_study_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     files = list(map(str, sorted(back.iterdir())))
     assert run(["study", "score", str(out), *files]) == 0
     assert "5 of 8 raters, 15 of 24 ratings" in capsys.readouterr().out
+    assert run(["study", "score", str(out), str(back)]) == 0
+    assert "5 of 8 raters, 15 of 24 ratings" in capsys.readouterr().out
     assert run(["study", "score", str(out), *files, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [one["mean"]["value"] for one in told["methods"]] == [1.0, 1.0]
     for wrong, status, message in (
         ([*make], 1, "already holds an artifact"),
         ([*make, "--overwrite", "--raters", "1"], 2, "--ratings: expected at most 1"),
-        ([*make, "--overwrite", "--method", "grad-cm"], 1, "did you mean grad-cam"),
+        ([*make, "--overwrite", "--method", "grad-cm"], 2, "'--method': method 'grad-cm' does not exist"),
         (
             ["study", "simulate", str(out), "--accuracy", "2", "--out", str(tmp_path / "x")],
             2,
@@ -245,6 +267,12 @@ def test_a_study_of_trust_from_the_command_line(tmp_path: Path, capsys: pytest.C
     assert run(arguments) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["questions"] in (2, 4, 6) and told["raters"] == 4
+    manifest = read_artifact(tmp_path / "study", KIND)
+    fingerprints = [
+        weights_fingerprint(load_model(name).net) for name in ("diorama-scenes", "diorama-scenes-dense")
+    ]
+    assert manifest["options"]["weights_fingerprints"] == fingerprints and len(set(fingerprints)) == 2
+    assert manifest["weights_fingerprint"] == fingerprints[0]
     page = next((tmp_path / "study" / "pages").iterdir()).read_text()
     assert "diorama" not in page and page.count("<img ") == told["questions_per_rater"][0] * 2
 

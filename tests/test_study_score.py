@@ -37,7 +37,16 @@ def test_simulated_files_are_read_as_they_were_meant(tmp_path: Path) -> None:
         files = write_simulated(simulate(key, accuracy=0.7, raters=5, seed=1), tmp_path / key.task)
         read, meant = read_answers(key, files), answered(key, 0.7, 5, 1)
         assert (read.ratings, read.raters, read.simulated) == (meant.ratings, meant.raters, 5)
+        (tmp_path / key.task / "README.txt").write_text("how these came")
+        together = read_answers(key, [tmp_path / key.task])
+        assert (together.ratings, together.raters) == (read.ratings, read.raters)
         assert len(read.ratings) == sum(len(key.sheets[rater]) for rater in read.raters)
+
+
+def test_a_folder_without_answers_is_refused(tmp_path: Path) -> None:
+    key = make_study(trust(3), ratings=3).key
+    with pytest.raises(FileNotFoundError, match=r"there is no \.json file in this folder"):
+        read_answers(key, [tmp_path])
 
 
 def test_the_interval_is_the_formula() -> None:
@@ -176,7 +185,8 @@ def test_partial_returns_are_counted(tmp_path: Path) -> None:
     assert report.lines()[0].endswith("3 of 24 raters, 14 of 144 ratings")
     told = json.loads(json.dumps(report.to_dict()))
     assert (told["ratings"], told["ratings_asked"], told["raters"], told["simulated"]) == (14, 144, 3, 2)
-    assert "2 of the 3 files are simulated" in report.notes() and "a note" in report.notes()
+    assert "2 of the 3 files are simulated" in report.notes()
+    assert "a note" not in report.lines() and report.to_dict()["notes_of_making"] == ["a note"]
     assert sum(one["mean"]["ratings"] for one in told["methods"]) == 14
     files["rater-01"]["answers"] = []
     with pytest.raises(ValueError, match="answer no question"):
@@ -202,3 +212,16 @@ def test_raters_that_cannot_be_simulated(accuracy: float, raters: int, message: 
     key = make_study(discrimination(3), ratings=2).key
     with pytest.raises(ValueError, match=message):
         simulate(key, accuracy=accuracy, raters=raters)
+
+
+def test_an_interval_that_cannot_be_told_is_not_that_of_none_right() -> None:
+    # each rater takes both pictures of a photograph for the same class: one is right and one is wrong, always
+    key = make_study(discrimination(9, METHODS[:1]), ratings=9, raters=9, seed=0).key
+    ratings = [
+        Rating(rater, placed.question, placed.question // 2 % 2)
+        for rater in key.sheets
+        for placed in key.sheets[rater]
+    ]
+    (one,) = score(key, Answers(tuple(ratings), tuple(key.sheets))).scores
+    assert (one.mean.value, one.mean.low, one.mean.high) == (0.5, None, None)
+    assert one.independent is not None and one.independent.value == 0.5

@@ -163,3 +163,21 @@ def test_wrong_uses_and_the_network_comes_back() -> None:
             UnitAblation(net, layer=LAYER, **options)
     with pytest.raises(ValueError, match="NaN or infinite"):
         UnitAblation(net, layer="backbone.4").add(0, x * torch.nan, Target.of_class(1))
+
+
+def test_silent_units_are_told() -> None:
+    # the first unit has the largest weight, and never fires: by alpha it is zeroed, and nothing changes
+    net = paper_net([9.0, 5, 1, 1, 1])
+    with torch.no_grad():
+        net.backbone[0].bias[0] = -1
+    x = torch.zeros(1, 3, 2, 2)
+    by_alpha = UnitAblation(net, layer="backbone.1", units=2, rank_by="alpha", draws=20)
+    found = by_alpha.add(0, x, Target.of_class(0))
+    assert found is not None and found.units == (0, 1) and found.fall == 5
+    assert (
+        "on 1 of the images some of the units are silent, and zeroing those changes nothing"
+        in (by_alpha.report("toy").notes[0])
+    )
+    measure = UnitAblation(net, layer="backbone.1", units=2, draws=20)
+    measure.add(0, x, Target.of_class(0))
+    assert "silent" not in measure.report("toy").notes[0]

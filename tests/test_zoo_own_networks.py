@@ -41,6 +41,10 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "nn.Linear(4, 2))\n"
         "def model():\n"
         "    return m.Model(net(), preprocess=p.Preprocess((16, 16), 16), classes=['a', 'b'], name='mine')\n"
+        "def plain():\n"
+        "    return m.Model(net(), preprocess=p.Preprocess((16, 16), 16))\n"
+        "def asked():\n"
+        "    return m.Model(net(), preprocess=p.Preprocess((16, 16), 16), layer='0')\n"
         "def needs(size): return None\n"
         "def nothing(): return None\n"
         "number = 3\n"
@@ -60,6 +64,14 @@ def test_a_callable_of_your_own(own: Path) -> None:
     assert load_model("own_nets:model", layer="0").layer == "0"
     bare = load_model("own_nets:net", preprocess=Preprocess((16, 16), 16), classes=["x", "y"])
     assert (bare.name, bare.classes, bare.net.training) == ("own_nets:net", ("x", "y"), False)
+
+
+def test_what_a_callable_left_open_is_said_to_be_found(own: Path) -> None:
+    found, asked = load_model("own_nets:plain"), load_model("own_nets:asked")
+    assert found.layer_reason.startswith("1: the last spatial map before pooling") and not found.layer_given
+    assert asked.layer_reason.startswith("0: as given") and asked.layer_given
+    # not "Sequential", which both are
+    assert (found.name, asked.name) == ("own_nets:plain", "own_nets:asked")
 
 
 def test_weights_for_a_callable_of_your_own(own: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neuro_explain.commands.options import echo_lines, model_options, open_model, print_json
 from neuro_explain.config import config_option
+
+if TYPE_CHECKING:
+    from dissection.names import Names
 
 _rank_by = click.option(
     "--rank-by",
@@ -24,16 +27,28 @@ _json = click.option("--json", "as_json", is_flag=True, help="Machine-readable o
 
 
 class _Share(click.ParamType):  # type: ignore[type-arg]  # a class of one argument in new versions of click only
-    """A share, as a fraction (8/255) or a decimal."""
+    """A share above 0 and up to 1, as a fraction (8/255) or a decimal."""
 
     name = "SHARE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number."""
         try:
-            return float(Fraction(str(value)))
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"expected a share such as 8/255 or 0.03, got {value!r}", param, ctx)
+            share = float(Fraction(str(value)))
+        except (ValueError, ZeroDivisionError, OverflowError):
+            share = 0.0
+        if not 0 < share <= 1:
+            self.fail(f"expected a share such as 8/255 or 0.03, above 0 up to 1, got {value!r}", param, ctx)
+        return share
+
+
+def _check_top(top: int, names: Names) -> None:
+    most = max(1, len(names) // 2)
+    if top > most:
+        raise click.BadParameter(
+            f"expected 1 to {most} units, half of the {len(names)} that the names are of, got {top}",
+            param_hint="--top",
+        )
 
 
 @click.command("bias")
@@ -83,11 +98,14 @@ def evaluate_bias(
 )
 @click.option("--limit", default=12, type=click.IntRange(min=0), help="How many wrong images to show.")
 @click.option(
-    "--most", default=1000, help="How many wrong images to ask what spoke for the wrong class, at most."
+    "--most",
+    default=1000,
+    type=click.IntRange(min=1),
+    help="How many wrong images to ask what spoke for the wrong class, at most.",
 )
 @_top
 @_rank_by
-@click.option("--batch-size", default=16, help="Images per forward pass.")
+@click.option("--batch-size", default=16, type=click.IntRange(min=1), help="Images per forward pass.")
 @_overwrite
 @_json
 @config_option
@@ -118,6 +136,7 @@ def evaluate_failures(
 
     check_writable(out, kind=KIND, overwrite=overwrite)
     names = load_names(names_source)
+    _check_top(top, names)
     model = open_model(**model_of)
     inputs = open_inputs(
         source,
@@ -164,7 +183,12 @@ def evaluate_failures(
     help="Folder of a dissection, or a NetDissect CSV.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the page.")
-@click.option("--confidence", default=0.9999, help="The probability to exceed.")
+@click.option(
+    "--confidence",
+    default=0.9999,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="The probability to exceed.",
+)
 @click.option(
     "--epsilon",
     type=_Share(),
@@ -172,7 +196,7 @@ def evaluate_failures(
     help="Largest change of a pixel, as a share of its range: 8/255 is 8 steps of an 8-bit picture.",
 )
 @click.option("--step", type=_Share(), default="1/255", help="Change of a pixel in one step, likewise.")
-@click.option("--steps", default=100, help="How many steps at most.")
+@click.option("--steps", default=100, type=click.IntRange(min=1), help="How many steps at most.")
 @_top
 @_rank_by
 @_overwrite
@@ -207,6 +231,8 @@ def evaluate_adversarial(
 
     check_writable(out, kind=KIND, overwrite=overwrite)
     names = None if names_source is None else load_names(names_source)
+    if names is not None:
+        _check_top(top, names)
     model = open_model(**model_of)
     options: dict[str, Any] = {
         "present": present,

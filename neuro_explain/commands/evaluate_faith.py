@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neuro_explain.commands.options import echo_lines, model_options, open_model, print_json, with_options
+from neuro_explain.commands.options import (
+    echo_lines,
+    known_methods,
+    model_options,
+    open_model,
+    print_json,
+    with_options,
+)
 from neuro_explain.config import config_option
 
 if TYPE_CHECKING:
@@ -35,7 +42,12 @@ def _image_options(function: Callable[..., Any]) -> Callable[..., Any]:
             default="predicted",
             help="Which class of each image is explained.",
         ),
-        click.option("--limit", default=100, help="How many images to take, evenly over the list; 0 is all."),
+        click.option(
+            "--limit",
+            default=100,
+            type=click.IntRange(min=0),
+            help="How many images to take, evenly over the list; 0 is all.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
         config_option,
     ]
@@ -43,16 +55,31 @@ def _image_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _method_option = click.option(
-    "--method", "names", multiple=True, default=("grad-cam",), help="Method to measure; may be repeated."
+    "--method",
+    "names",
+    multiple=True,
+    default=("grad-cam",),
+    callback=known_methods,
+    help="Method to measure; may be repeated.",
 )
-_seed_option = click.option("--seed", default=0, help="Of all that is drawn.")
+_seed_option = click.option("--seed", default=0, type=click.IntRange(min=0), help="Of all that is drawn.")
 
 
 @click.command("faithfulness")
 @model_options
 @_method_option
-@click.option("--cells", default=14, help="Rows and columns of the grid whose cells are hidden.")
-@click.option("--steps", default=49, help="Steps of the insertion and the deletion curve.")
+@click.option(
+    "--cells",
+    default=14,
+    type=click.IntRange(min=2),
+    help="Rows and columns of the grid whose cells are hidden; at least 2.",
+)
+@click.option(
+    "--steps",
+    default=49,
+    type=click.IntRange(min=1),
+    help="Steps of the insertion and the deletion curve; at least 1.",
+)
 @_seed_option
 @_image_options
 def evaluate_faithfulness(names: tuple[str, ...], cells: int, steps: int, seed: int, **options: Any) -> None:
@@ -75,7 +102,7 @@ def evaluate_faithfulness(names: tuple[str, ...], cells: int, steps: int, seed: 
 
 @click.command("ablation")
 @model_options
-@click.option("--top", default=5, help="How many units to set to zero.")
+@click.option("--top", default=5, type=click.IntRange(min=1), help="How many units to set to zero.")
 @click.option(
     "--rank-by",
     type=click.Choice(["alpha", "contribution"]),
@@ -88,7 +115,12 @@ def evaluate_faithfulness(names: tuple[str, ...], cells: int, steps: int, seed: 
     type=click.Path(path_type=Path),
     help="Folder of a dissection, or a NetDissect CSV: take named units alone.",
 )
-@click.option("--draws", default=100, help="Random draws for each image.")
+@click.option(
+    "--draws",
+    default=100,
+    type=click.IntRange(min=20),
+    help="Random draws for each image; at least 20, of which the 95th percentile is one.",
+)
 @_seed_option
 @_image_options
 def evaluate_ablation(
@@ -139,7 +171,9 @@ def evaluate_discrimination(names: tuple[str, ...], **options: Any) -> None:
 @click.command("sanity")
 @model_options
 @_method_option
-@click.option("--stages", default=8, help="In how many stages layers get fresh weights.")
+@click.option(
+    "--stages", default=8, type=click.IntRange(min=1), help="In how many stages layers get fresh weights."
+)
 @_seed_option
 @_image_options
 def evaluate_sanity(names: tuple[str, ...], stages: int, seed: int, **options: Any) -> None:

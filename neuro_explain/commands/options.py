@@ -118,6 +118,18 @@ def usage() -> Iterator[None]:
         raise click.UsageError(with_flags(str(error), context.command), context) from error
 
 
+def known_methods(context: click.Context, option: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback of an option that takes names of methods: an unknown one is told before a network is loaded."""
+    from neuro_explain.methods import method_named
+
+    for name in () if context.resilient_parsing else names:
+        try:
+            method_named(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, option) from error
+    return names
+
+
 def open_model(**options: Any) -> Model:
     """Loads the model that the options name, and says on the standard error which layer was chosen and why."""
     from neuro_explain.zoo import load_model

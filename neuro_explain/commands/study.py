@@ -11,6 +11,7 @@ import click
 
 from neuro_explain.commands.options import (
     echo_lines,
+    known_methods,
     model_options,
     open_model,
     print_json,
@@ -44,6 +45,7 @@ def _make_options(methods: str, photographs: int) -> Callable[[Callable[..., Any
                 "method_names",
                 multiple=True,
                 default=methods.split(),
+                callback=known_methods,
                 help="A method whose maps are shown; may be repeated.",
             ),
             click.option(
@@ -207,10 +209,12 @@ def _write(material: Material, options: dict[str, Any], typed: dict[str, Any]) -
 
 @study.command("score")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("returned", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "returned", metavar="FILE_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def score_command(folder: Path, returned: tuple[Path, ...], as_json: bool) -> None:
-    """Score the answers that raters of the study in FOLDER have RETURNED."""
+    """Score what raters of the study in FOLDER have returned: files, or a folder with all its .json files."""
     from neuro_explain.study.answers import read_answers
     from neuro_explain.study.folder import load_key
     from neuro_explain.study.score import score

@@ -4,8 +4,8 @@
     found = perturb(model.net, image, 281, low=low, high=high, epsilon=8 / 255)
     found.reached, found.probability, found.change.abs().max()
 
-The basic iterative method (Kurakin et al. 2017, "Adversarial examples in the physical world"), which the Grad-CAM
-paper's Fig. 7 takes too: each step adds `step` times the sign of the gradient of log p to the input,
+The basic iterative method (Kurakin et al. 2017, "Adversarial examples in the physical world"), to the confidence that
+the Grad-CAM paper's Fig. 7 asks for: each step adds `step` times the sign of the gradient of log p to the input,
 
     x ← clip(x + step · sign(∂ log p(class) / ∂x)),
 

@@ -4,7 +4,7 @@
     found.perturbed.probability                 # over 0.9999
     found.classes[0].correlation                # of the map of a class that is there, before and after
 
-The Grad-CAM paper (Sec. 4.3, Fig. 7): a network is made to be sure of a class that is absent, and hardly gives the
+The Grad-CAM paper (Sec. 6.2, Fig. 7): a network is made to be sure of a class that is absent, and hardly gives the
 present ones any probability; their maps still show where they are.
 """
 
@@ -95,6 +95,8 @@ class Fooled:
         rounded: the probability of the absent class in the picture `after`, whose values are whole steps.
         said: (class, probability) of the network's best class before.
         classes: the present ones, then the absent one.
+        confidence: the probability that was to be exceeded.
+        fingerprint: of the photograph's bytes.
     """
 
     name: str
@@ -104,6 +106,8 @@ class Fooled:
     rounded: float
     said: tuple[str, float]
     classes: tuple[ClassEffect, ...]
+    confidence: float
+    fingerprint: str
 
     @property
     def absent(self) -> ClassEffect:
@@ -125,7 +129,7 @@ class Fooled:
         absent = self.absent.before.label
         lines = [
             f"{self.name}: {absent} {percent(self.perturbed.before)} before, "
-            f"{percent(self.perturbed.probability)} after; steps: {self.perturbed.steps}; "
+            f"{percent_over(self.perturbed.probability, self.confidence)} after; steps: {self.perturbed.steps}; "
             f"largest change {self.largest:.1f}, mean {self.mean:.1f} of {LEVELS}"
         ]
         for one in self.classes:
@@ -140,6 +144,7 @@ class Fooled:
         """Plain data, without pictures."""
         return {
             "image": self.name,
+            "fingerprint": self.fingerprint,
             "said_before": {"class": self.said[0], "probability": self.said[1]},
             "probability": self.perturbed.probability,
             "probability_as_8_bit_picture": self.rounded,
@@ -148,6 +153,18 @@ class Fooled:
             "mean_change": self.mean,
             "classes": [one.to_dict() for one in self.classes],
         }
+
+
+def percent_over(probability: float, threshold: float) -> str:
+    """A probability for reading; above the threshold with so many decimals that it reads above it too."""
+    said = percent(probability)
+    if probability <= threshold or said.startswith("over"):
+        return said
+    for decimals in range(1, 7):
+        shown = f"{100 * probability:.{decimals}f}"
+        if 100 * threshold < float(shown) < 100:
+            return said if float(said.removesuffix(" %")) >= float(shown) else f"{shown} %"
+    return f"over {percent(threshold)}"
 
 
 def unnamed(model: Model) -> Names:
@@ -248,6 +265,8 @@ def fool(
         _probability(model, picture, index),
         predicted[0],
         tuple(_effects(was, now, index)),
+        confidence,
+        photo.fingerprint,
     )
 
 

@@ -5,6 +5,7 @@ save_fooled(fooled, model, "airliner", "runs/adversarial", epsilon=8 / 255, conf
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from PIL import Image
 from dissection.fingerprint import weights_fingerprint
 from neuro_explain.document import Block, Document, Fact, Picture, Pictures, Section, Table, Text
 from neuro_explain.evaluate.adversarial import LEVELS, change_picture
-from neuro_explain.evaluate.adversarial_effect import ClassEffect, Fooled
+from neuro_explain.evaluate.adversarial_effect import ClassEffect, Fooled, percent_over
 from neuro_explain.evidence import TargetEvidence, UnitEvidence
 from neuro_explain.model import Model
 from neuro_explain.report import write_report
@@ -59,7 +60,9 @@ def save_fooled(
         _lead(found, model, options),
         figures=[
             Fact(f"{absent}, before", _span([one.perturbed.before for one in found])),
-            Fact(f"{absent}, after", _span([one.perturbed.probability for one in found])),
+            Fact(
+                f"{absent}, after", _span([one.perturbed.probability for one in found], options["confidence"])
+            ),
             Fact(
                 "largest change",
                 f"{max(one.largest for one in found):.1f}",
@@ -87,6 +90,7 @@ def save_fooled(
         layer=model.layer,
         options={**options, "absent": absent},
         weights_fingerprint=weights_fingerprint(model.net),
+        data_fingerprint=_fingerprint(found),
         overwrite=overwrite,
         command=command,
     )
@@ -106,8 +110,15 @@ def _lead(found: Sequence[Fooled], model: Model, options: Mapping[str, Any]) -> 
     )
 
 
-def _span(values: Sequence[float]) -> str:
-    low, high = percent(min(values)), percent(max(values))
+def _fingerprint(found: Sequence[Fooled]) -> str:
+    """Of the photographs' bytes; of several, of all their fingerprints in order."""
+    if len(found) == 1:
+        return found[0].fingerprint
+    return f"sha256:{hashlib.sha256(' '.join(one.fingerprint for one in found).encode()).hexdigest()}"
+
+
+def _span(values: Sequence[float], threshold: float = 1.0) -> str:
+    low, high = (percent_over(value, threshold) for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -140,7 +151,7 @@ def _section(one: Fooled, model: Model, named: bool, top: int) -> Section:
                         one.after,
                         "After",
                         f"{one.name} with the change, as the network sees it.",
-                        f"The network gives {absent} {percent(one.perturbed.probability)}.",
+                        f"The network gives {absent} {percent_over(one.perturbed.probability, one.confidence)}.",
                     ),
                     Picture(
                         change_picture(one.perturbed.change, model.preprocess),
@@ -152,7 +163,7 @@ def _section(one: Fooled, model: Model, named: bool, top: int) -> Section:
             Text(
                 f"Steps taken: {one.perturbed.steps}. Largest change of a value {one.largest:.1f}, mean "
                 f"{one.mean:.1f} of {LEVELS}. Rounded to an 8-bit picture it gives {absent} "
-                f"{percent(one.rounded)}."
+                f"{percent_over(one.rounded, one.confidence)}."
             ),
             _table(one),
             *(_maps(one, effect) for effect in one.classes),
@@ -170,7 +181,7 @@ def _table(one: Fooled) -> Table:
         (
             _title(effect),
             percent(effect.before.probability or 0.0),
-            percent(effect.after.probability or 0.0),
+            percent_over(effect.after.probability or 0.0, one.confidence if effect.absent else 1.0),
             _number(effect.correlation),
         )
         for effect in one.classes

@@ -20,6 +20,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro_explain.evaluate.counted import counted
+
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels of the original; right and bottom are the edges behind the last pixel."""
 
@@ -152,6 +154,18 @@ class AnnotatedSet(Sequence[AnnotatedImage]):
         """All images, in order."""
         return iter(self._images)
 
+    def need_pixels(self) -> None:
+        """Sees to it that of one image at least it is known which pixels are what.
+
+        Raises:
+            ValueError: only boxes are known.
+        """
+        if not any(image.has_pixels for image in self):
+            raise ValueError(
+                f"{self.name}: only boxes are known of its {counted(len(self), 'images')}, no masks and no "
+                "segmentations: there is nothing to judge pixels by"
+            )
+
     def first(self, count: int) -> AnnotatedSet:
         """The first so many images.
 
@@ -160,7 +174,7 @@ class AnnotatedSet(Sequence[AnnotatedImage]):
         """
         if count < 1:
             raise ValueError(f"images: expected at least 1, got {count}")
-        note = (f"only the first {count:,} of {len(self):,} images",) if count < len(self) else ()
+        note = (f"only the first {count:,} of {counted(len(self), 'images')}",) if count < len(self) else ()
         return AnnotatedSet(self.name, self.kind, self._images[:count], self.categories, (*self.notes, *note))
 
 

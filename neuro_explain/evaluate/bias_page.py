@@ -72,7 +72,8 @@ def save_story(story: BiasStory, *, command: list[str] | None = None) -> Path:
                 [
                     Text(
                         f"To the {story.learned:,} scenes {story.added:,} were added in which {COLUMN} stand in "
-                        f"{PAIR[0]}s alone; the units stayed as they are, and what follows them learned anew."
+                        f"{PAIR[0]}s alone; the units stayed as they are, and what follows them learned anew. "
+                        f"On the usual pictures, where {COLUMN} helped, it is right on {_percent(after)} now."
                     ),
                     _accuracy(after, "After: pictures that are right"),
                     _strongest(after),
@@ -181,7 +182,7 @@ def _picture(title: str, why: Explanation) -> Picture:
     why.photograph.save(buffer, "PNG")
     return Picture(
         thumbnail(buffer.getvalue(), why.targets[0].map, "heat"),
-        f"{title}: {best.label}, {best.probability:.0%}",
+        f"{title}: {best.label}",
         f"The picture, with the map of the evidence for {best.label} {title} the counterexamples.",
         why.targets[0].sentence,
     )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dissection.resize import resize
+from neuro_explain.evaluate.annotations import Box, box_pixels
 from neuro_explain.evaluate.estimate import share_of
 from neuro_explain.evaluate.map_report import MapReport
 from neuro_explain.evaluate.map_source import NO_ORDER, MapSource
@@ -55,6 +56,7 @@ class Discrimination:
         self._alike = {title: Tally() for title in self.source.titles}
         self._own = {title: Tally() for title in self.source.titles}
         self._both: dict[str, list[bool]] = {title: [] for title in self.source.titles}
+        self._placed = False  # whether any image came with regions
 
     def add(
         self, number: int, image: Tensor, first: Target, second: Target, *, regions: Regions | None = None
@@ -77,6 +79,7 @@ class Discrimination:
             raise ValueError(f"second: expected another class than first, got {second.label!r} twice")
         if regions is not None:
             _check_regions(regions, (image.shape[2], image.shape[3]))
+            self._placed = True
         # two images, and not two targets: every method takes one target for an image
         maps = self.source.maps(image.expand(2, *image.shape[1:]), [first, second])
         found: dict[str, float | None] = {}
@@ -110,7 +113,7 @@ class Discrimination:
         """What was found so far, of a network of this name."""
         figures = [tally.figure(ALIKE, network, title, median=False) for title, tally in self._alike.items()]
         notes = ["maps of two classes: 1 is the same order, so that nothing of the class is in the map"]
-        if any(self._both.values()) or any(tally.figure("", "", "").apart for tally in self._own.values()):
+        if self._placed:
             for title, hits in self._both.items():
                 share = share_of(hits)
                 figures.append(
@@ -134,7 +137,7 @@ class Discrimination:
         return MapReport("class discrimination", tuple(figures), (*notes, *self.source.notes))
 
 
-def box_region(box: tuple[float, float, float, float], size: tuple[int, int]) -> NDArray[np.bool_]:
+def box_region(box: Box, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels `[H, W]` whose centres lie in a box.
 
     Args:
@@ -147,11 +150,7 @@ def box_region(box: tuple[float, float, float, float], size: tuple[int, int]) ->
     left, top, right, bottom = box
     if not (np.isfinite(box).all() and left < right and top < bottom):
         raise ValueError(f"box: expected left < right and top < bottom, got {box}")
-    rows, columns = (np.arange(count) + 0.5 for count in size)
-    inside: NDArray[np.bool_] = ((rows >= top) & (rows < bottom))[:, None] & (
-        (columns >= left) & (columns < right)
-    )
-    return inside
+    return box_pixels(box, size[1], size[0])
 
 
 def _check_regions(regions: Regions, size: tuple[int, int]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dissection.artifact import ArtifactError
 from dissection.concepts import Concept
 from dissection.images import ImageError, read_image
 from dissection.recording import evaluating
@@ -184,7 +185,7 @@ def find_failures(
         progress: show a bar.
 
     Raises:
-        ArtifactError: names of another layer or of other weights.
+        ArtifactError: names of another layer, of other weights, or of another number of units.
         ValueError: no image has a label; none with one can be read; scores that are not finite.
     """
     check_classifier(model)
@@ -193,12 +194,19 @@ def find_failures(
             raise ValueError(f"{name}: expected at least 1, got {value}")
     if inputs.labels is None:
         raise ValueError(
-            "images: none has a label, so nobody can tell which answers are wrong; name the folders after the classes, "
-            "or give a list with labels"
+            "images: none has a label, so nobody can tell which answers are wrong: "
+            f"{inputs.unlabelled or 'there are no labels'}; labels that are not the model's classes are taken with "
+            "label_classes, which says of each what classes it stands for"
         )
     inquiry = open_inquiry(
         model, names, top=top, rank_by=rank_by, named_only=False, check=False, draws=1, seed=0
     )
+    # names without a fingerprint may be of anything; better said now than at the first wrong image
+    if len(inquiry.names) != model.units:
+        raise ArtifactError(
+            f"the names ({inquiry.names.source}) are those of {len(inquiry.names)} units, layer {model.layer!r} of "
+            f"{model.name} has {model.units}; use the names of this layer"
+        )
     labelled: list[int] = np.flatnonzero(inputs.labels != UNKNOWN).tolist()
     unreadable: dict[str, str] = {}
     wrong: list[Failure] = []

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from dissection.artifact import check_writable
+from dissection.fingerprint import weights_fingerprint
 from dissection.names import Names
 from neuro_explain.document import KIND, Block, Document, Fact, Links, Picture, Pictures, Section, Table, Text
 from neuro_explain.evaluate.failures import Failure, Failures
+from neuro_explain.evaluate.linked_folders import linked_explanations, put_inside
 from neuro_explain.evidence import RankBy, TargetEvidence
 from neuro_explain.explain import explain
 from neuro_explain.explanation import KIND as EXPLANATION
@@ -47,7 +50,7 @@ def save_failures(
         folder: where to; each image shown has its whole explanation in `wrong-1`, `wrong-2` … inside.
         limit: how many to show.
         rank_by: what makes a unit strong.
-        overwrite: replace what is there.
+        overwrite: replace what is there, with all explanations that it links.
         command: the command line.
 
     Raises:
@@ -55,28 +58,53 @@ def save_failures(
     """
     if limit < 0:
         raise ValueError(f"limit: expected 0 images or more, got {limit}")
-    place = Path(folder)
+    place = Path(folder).resolve()
     shown = found.wrong[:limit]
     check_writable(place, kind=KIND, overwrite=overwrite)
     for number in range(1, len(shown) + 1):
         check_writable(place / f"wrong-{number}", kind=EXPLANATION, overwrite=overwrite)
-    examples: list[Block] = []
-    fingerprint = None
-    for number, one in enumerate(shown, 1):
-        why = explain(
-            model,
-            inputs.paths[one.number],
-            names,
-            target=one.said,
-            versus=one.true,
-            top=found.top,
-            rank_by=rank_by,
-        )
-        fingerprint = why.model.fingerprint
-        why.save(place / f"wrong-{number}", overwrite=overwrite, command=command)
-        write_report(place / f"wrong-{number}")
-        examples += _example(one, why, f"wrong-{number}/index.html")
-    document = Document(
+    place.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{place.name}.writing-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place.parent, ignore_cleanup_errors=True) as work:
+        draft = Path(work) / "new"
+        draft.mkdir()
+        examples: list[Block] = []
+        for number, one in enumerate(shown, 1):
+            why = _explained(found, model, inputs, names, one, rank_by)
+            why.save(draft / f"wrong-{number}", command=command)
+            write_report(draft / f"wrong-{number}")
+            examples += _example(one, why, f"wrong-{number}/index.html")
+        # those that the document there links go with it
+        with put_inside(draft, place, linked_explanations(place), Path(work) / "old"):
+            _document(found, model, examples, len(shown)).save(
+                place,
+                model=model.name,
+                layer=model.layer,
+                options={"limit": limit, "top": found.top, "rank_by": rank_by, "names": names.source},
+                weights_fingerprint=weights_fingerprint(model.net),
+                data_fingerprint=inputs.fingerprint,
+                overwrite=overwrite,
+                command=command,
+            )
+    return write_report(folder)
+
+
+def _explained(
+    found: Failures, model: Model, inputs: Inputs, names: Names, one: Failure, rank_by: RankBy
+) -> Explanation:
+    return explain(
+        model,
+        inputs.paths[one.number],
+        names,
+        target=one.said,
+        versus=one.true,
+        top=found.top,
+        rank_by=rank_by,
+    )
+
+
+def _document(found: Failures, model: Model, examples: Sequence[Block], shown: int) -> Document:
+    return Document(
         f"What does {model.name} get wrong, and what speaks for the wrong class?",
         _lead(found),
         figures=_figures(found),
@@ -86,35 +114,34 @@ def save_failures(
                 [_confusions(found) if found.wrong else Text("No image is named wrongly.")],
             ),
             *([_concepts(found)] if found.wrong else []),
-            *([_examples(examples, len(shown), found)] if shown else []),
+            *([_examples(examples, shown, found)] if shown else []),
             *([_unreadable(found)] if found.unreadable else []),
         ],
         data=found.to_dict(),
     )
-    document.save(
-        place,
-        model=model.name,
-        layer=model.layer,
-        options={"limit": limit, "top": found.top, "rank_by": rank_by, "names": names.source},
-        weights_fingerprint=fingerprint,
-        data_fingerprint=inputs.fingerprint,
-        overwrite=overwrite,
-        command=command,
-    )
-    return write_report(place)
 
 
 def _lead(found: Failures) -> str:
     if not found.wrong:
         return f"None of the {_images(found.judged)} with a label is named wrongly."
-    (label, said, count), *_ = found.confusions()
-    text = (
-        f"{len(found.wrong):,} of {found.judged:,} labelled images are named wrongly; {label} is taken for {said} most "
-        f"often ({_images(count)})."
-    )
+    number = len(found.wrong)
+    text = f"{number:,} of {found.judged:,} labelled images {'is' if number == 1 else 'are'} named wrongly"
+    (label, said, count), *others = found.confusions()
+    if not others:
+        text += f": {label} is taken for {said}."
+    elif count > others[0][2]:
+        text += f"; {label} is taken for {said} most often ({_images(count)})."
+    elif count == 1:
+        text += ", no two of them in the same way."
+    else:
+        same = 1 + sum(other[2] == count for other in others)
+        text += f"; {same} confusions are the commonest, with {_images(count)} each."
     if found.concepts:
-        first = found.concepts[0]
-        text += f" {first.concept.name} speaks for the wrong class in {first.count:,} of {found.asked:,}."
+        first, *rest = found.concepts
+        text += f" {first.concept.name} speaks for the wrong class in {first.count:,} of {found.asked:,}"
+        if same := sum(one.count == first.count for one in rest):
+            text += f", and so {'does' if same == 1 else 'do'} {same:,} other concept{'s' * (same != 1)}"
+        text += "."
     return text
 
 
@@ -183,8 +210,9 @@ def _examples(examples: Sequence[Block], shown: int, found: Failures) -> Section
 def _example(one: Failure, why: Explanation, page: str) -> list[Block]:
     contrast, said, true = why.targets[:3]
     pictures = [
-        _picture(why, said, f"Said: {said.label}"),
-        _picture(why, true, f"True: {true.label}"),
+        # the sentence beneath begins with the class
+        _picture(why, said, "Said"),
+        _picture(why, true, "True"),
     ]
     return [
         Pictures(pictures, caption=one.name),

@@ -67,7 +67,8 @@ class ImageSample:
             raise ValueError(f"limit: expected at least 1 image, got {limit}")
         if explained == "label" and inputs.labels is None:
             raise ValueError(
-                "explained: no image has a label; explain predicted classes, or give a list with labels"
+                f"explained: no image has a label: {inputs.unlabelled or 'there are none'}; explain predicted "
+                "classes, or give a list with labels"
             )
         count = len(inputs.ids)
         taken = count if limit is None else min(limit, count)

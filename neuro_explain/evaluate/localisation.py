@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 from neuro_explain.evaluate.annotations import AnnotatedImage, AnnotatedSet, Box, box_iou
 from neuro_explain.evaluate.class_map import ClassMap
-from neuro_explain.evaluate.map_report import MapReport
+from neuro_explain.evaluate.counted import counted
+from neuro_explain.evaluate.map_report import MapReport, something_measured
 from neuro_explain.evaluate.map_source import MapSource
 from neuro_explain.evaluate.shares import Shares
-from neuro_explain.evaluate.shown import Shown, View, show
+from neuro_explain.evaluate.shown import Shown, View, best_classes, show
 from neuro_explain.methods.saliency import Method
 from neuro_explain.model import Model
 
@@ -112,7 +113,7 @@ def localisation_report(
         batch_size: images that go through the network at once.
 
     Raises:
-        ValueError: see `show`; shares that are none.
+        ValueError: see `show`; shares that are none; nothing could be measured.
     """
     for what, value in (("share", share), ("min_iou", min_iou)):
         if not 0 < value <= 1:
@@ -122,7 +123,7 @@ def localisation_report(
     apart: Counter[str] = Counter()
 
     def wanted(image: AnnotatedImage, scores: NDArray[np.float64]) -> list[int]:
-        best = np.argsort(-scores, kind="stable")[:TOP].tolist()
+        best = best_classes(scores, TOP)
         asked = [
             name
             for name in image.categories
@@ -151,15 +152,19 @@ def localisation_report(
             paper=PAPER.get(kind) if title == "Grad-CAM" else None,
         )
     ]
+    something_measured(images.name, sum(figure.count for figure in figures), apart)
     notes = [
         f"a box: pixels of at least {share:.0%} of the map's maximum, their largest part, joined at sides or corners; "
         f"right from IoU {min_iou:g} on; chance: the box around all that the network sees",
         *classes.sentences(),
         *images.notes,
-        *(f"{count:,} {reason}" for reason, count in apart.items()),
+        *(counted(count, reason) for reason, count in apart.items()),
         *source.notes,
     ]
-    title = f"localisation: {model.name}, {model.layer}, on {len(images):,} photographs of {images.name}, view {view}"
+    title = (
+        f"localisation: {model.name}, {model.layer}, on {counted(len(images), 'photographs')} of {images.name}, "
+        f"view {view}"
+    )
     return MapReport(title, tuple(figures), tuple(notes))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuro_explain.evaluate.counted import counted
 from neuro_explain.evaluate.tally import Figure
 
 _HEADER = ("measure", "maps", "mean", "95 %", "n", "chance", "counted apart")
@@ -60,6 +61,22 @@ def joined(title: str, parts: Sequence[MapReport]) -> MapReport:
     notes = dict.fromkeys(note for part in parts for note in part.notes)
     more = {key: value for part in parts for key, value in part.more.items()}
     return MapReport(title, tuple(figure for part in parts for figure in part.figures), tuple(notes), more)
+
+
+def something_measured(set_name: str, count: int, apart: Mapping[str, int]) -> None:
+    """Sees to it that a table is not of dashes alone.
+
+    Args:
+        set_name: of the photographs.
+        count: how much was measured.
+        apart: how many things were left out, by the reason.
+
+    Raises:
+        ValueError: nothing was; the message says what was left out.
+    """
+    if not count:
+        why = "; ".join(counted(number, reason) for reason, number in apart.items())
+        raise ValueError(f"{set_name}: nothing could be measured: {why or 'nothing in it may be asked for'}")
 
 
 def _row(figure: Figure) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ source.notes                                                           # what th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from neuro_explain.targets import Target
 
 NO_ORDER = "map without an order (zero or the same everywhere)"
 """Why a map is counted apart by measures that go by its order."""
+_NUMBER = re.compile(r"(?<![\w.])(?:0|[1-9][0-9]*)(?![\w.])")  # whole, and no part of a name
 
 
 class MapSource:
@@ -41,7 +43,7 @@ class MapSource:
         self.net = net
         self.methods = tuple(methods)
         self.layer = layer
-        self._notes: dict[str, None] = {}
+        self._notes: dict[tuple[str, ...], list[tuple[int, int]]] = {}
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -50,8 +52,15 @@ class MapSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the methods said of how their maps were made, each once."""
-        return tuple(self._notes)
+        """What the methods said of how their maps were made, each once; of numbers that differ the range."""
+        return tuple(
+            "".join(
+                words + (f"{low}" if low == high else f"{low}…{high}")
+                for words, (low, high) in zip(text, numbers, strict=False)
+            )
+            + text[-1]
+            for text, numbers in self._notes.items()
+        )
 
     def maps(self, images: Tensor, targets: Sequence[Target]) -> dict[str, NDArray[np.float64]]:
         """The raw maps by the method's title, at least 0, `[N, h, w]` or `[N, H, W]`, at their own size.
@@ -74,5 +83,13 @@ class MapSource:
                 )
             found[method.title] = maps
             for note in saliency.notes:
-                self._notes[f"{method.title}: {note}"] = None
+                self._take(f"{method.title}: {note}")
         return found
+
+    def _take(self, note: str) -> None:
+        """Keeps a note, or of one that differs in numbers alone its numbers: batches do, and there may be thousands."""
+        numbers = [int(number) for number in _NUMBER.findall(note)]
+        known = self._notes.setdefault(tuple(_NUMBER.split(note)), [(number, number) for number in numbers])
+        known[:] = [
+            (min(low, number), max(high, number)) for (low, high), number in zip(known, numbers, strict=True)
+        ]

@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 
 from neuro_explain.evaluate.annotations import AnnotatedImage, AnnotatedSet
 from neuro_explain.evaluate.class_map import ClassMap
-from neuro_explain.evaluate.map_report import MapReport
+from neuro_explain.evaluate.counted import counted
+from neuro_explain.evaluate.map_report import MapReport, something_measured
 from neuro_explain.evaluate.map_source import MapSource
 from neuro_explain.evaluate.recall import TOP, Recall
 from neuro_explain.evaluate.regions import maximum_point
 from neuro_explain.evaluate.shares import Shares
-from neuro_explain.evaluate.shown import Shown, View, show
+from neuro_explain.evaluate.shown import Shown, View, best_classes, show
 from neuro_explain.evaluate.tally import Figure
 from neuro_explain.methods.saliency import Method
 from neuro_explain.model import Model
@@ -108,17 +109,19 @@ def pointing_report(
         seed: of the halves.
 
     Raises:
-        ValueError: a negative tolerance; see `show`.
+        ValueError: a negative tolerance or threshold; nothing could be measured; see `show`.
     """
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise ValueError(f"tolerance: expected 0 pixels or more, got {tolerance}")
+    if reject_below is not None and not reject_below >= 0:
+        raise ValueError(f"reject_below: expected 0 or more, got {reject_below}")
     source = MapSource(model.net, methods, layer=model.layer)
     game = _Game(source.titles, classes, tolerance, difficult=difficult)
     recall = Recall(source.titles)
 
     def wanted(image: AnnotatedImage, scores: NDArray[np.float64]) -> list[int]:
         given = [classes.best(name, scores) for name in image.categories if name in classes.of]
-        best = np.argsort(-scores, kind="stable")[:TOP].tolist()
+        best = best_classes(scores, TOP)
         return given + [number for number in best if classes.categories_of(number)]
 
     for shown in show(model, images, source, wanted, view=view, batch_size=batch_size, apart=game.apart):
@@ -130,19 +133,22 @@ def pointing_report(
         game.take_in(shown, points)
         recall.take_in(shown, points, classes, game.pixels)
     recalled = recall.judged(model.name, reject_below, len(images), seed)
+    figures = (*game.figures(model.name), *recalled.figures)
+    something_measured(images.name, sum(figure.count for figure in figures), game.apart)
     notes = [
         f"a hit: a pixel of the category within {tolerance:g} pixels of the map's maximum; chance: a point drawn at "
         "random in what the network sees",
         *recalled.notes,
         *classes.sentences(),
         *images.notes,
-        *(f"{count:,} {reason}" for reason, count in game.apart.items()),
+        *(counted(count, reason) for reason, count in game.apart.items()),
         *source.notes,
     ]
     title = (
-        f"pointing: {model.name}, {model.layer}, on {len(images):,} photographs of {images.name}, view {view}"
+        f"pointing: {model.name}, {model.layer}, on {counted(len(images), 'photographs')} of {images.name}, "
+        f"view {view}"
     )
-    return MapReport(title, (*game.figures(model.name), *recalled.figures), tuple(notes), recalled.more)
+    return MapReport(title, figures, tuple(notes), recalled.more)
 
 
 class _Game:

@@ -189,15 +189,15 @@ def randomisation(
     figures: list[Figure] = []
     kept: dict[str, str] = {}
     plan = [stage for kind in kinds for stage in stages(layers, kind, count)]
-    changing = dict.fromkeys(source.titles, True)
+    unchanged = dict.fromkeys(source.titles, True)
     for stage in tqdm(plan, desc="fresh weights", unit="stage", disable=None if progress else True, delay=1):
         other = MapSource(randomised(net, stage.layers, seed=seed), methods, layer=layer)
         for title, tally in _compared(original, other, images, targets, batch).items():
             figure = tally.figure(f"{stage.kind}: {stage.title}", network, title, median=False)
             figures.append(figure)
-            if stage.kind == "cascading" and changing[title]:
-                changing[title] = figure.mean is not None and figure.mean >= UNCHANGED
-                if changing[title]:
+            if stage.kind == "cascading" and unchanged[title]:
+                unchanged[title] = figure.mean is not None and figure.mean >= UNCHANGED
+                if unchanged[title]:
                     kept[title] = stage.lowest
     return MapReport(
         "model randomisation",

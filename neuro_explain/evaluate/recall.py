@@ -6,6 +6,7 @@ is rejected. Only classes that stand for a category are asked: of others nobody 
 
 The paper does not say how its threshold was chosen. Here it is given, or chosen on one half of the photographs, drawn
 at random, as the one with the most hits (of equally good ones the lowest), and the hits are counted on the other half.
+With fewer than ten photographs that are asked, halves tell nothing: there is no row, and a note says so.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from neuro_explain.evaluate.shown import Shown
 from neuro_explain.evaluate.tally import Figure
 
 TOP = 5
+LEAST = 10
+"""Photographs that must have been asked before a threshold is chosen on half of them."""
+REJECTING = "recall variant"
 PAPER = 0.7058  # Grad-CAM on VGG-16, COCO; c-MWP 0.6030
 
 Point = tuple[int, int] | None
@@ -57,6 +61,7 @@ class Recall:
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._answers: dict[str, list[_Answer]] = {title: [] for title in titles}
+        self._looked = 0
         self._unknown = 0
         self._difficult = 0
 
@@ -76,6 +81,7 @@ class Recall:
             pixels: of each category in the photograph, where a point is a hit; None if only difficult ones are there.
         """
         for number in shown.ranked(TOP):
+            self._looked += 1
             meant = classes.categories_of(number)
             there = [category for category in meant if category in pixels]
             if not meant:
@@ -93,7 +99,7 @@ class Recall:
                 answers.append(_Answer(shown.number, name, maximum, pointed, bool(there)))
 
     def judged(self, network: str, threshold: float | None, photographs: int, seed: int) -> Recalled:
-        """Rows of all methods: with rejection, and without.
+        """Rows of all methods: with rejection, and without; none if a threshold would need more photographs.
 
         Args:
             network: its name.
@@ -103,6 +109,13 @@ class Recall:
         """
         order = np.random.default_rng(seed).permutation(photographs)
         chosen_on = set() if threshold is not None else set(order[: photographs // 2].tolist())
+        asked = {one.photograph for answers in self._answers.values() for one in answers}
+        if threshold is None and (len(asked) < LEAST or asked <= chosen_on or not asked & chosen_on):
+            few = (
+                f"recall variant: too few photographs for a threshold ({len(asked)} asked, "
+                f"{LEAST} are needed); give --reject-below"
+            )
+            return Recalled((), (few, *self._left_out()), {"recall_thresholds": {}})
         figures, thresholds = [], {}
         for title, answers in self._answers.items():
             chosen = (
@@ -111,12 +124,12 @@ class Recall:
                 else threshold
             )
             thresholds[title] = chosen
-            for measure, limit in (("recall variant", chosen), ("recall variant, none rejected", 0.0)):
+            for measure, limit in ((REJECTING, chosen), (f"{REJECTING}, none rejected", 0.0)):
                 shares = Shares()
                 for one in answers:
                     if one.photograph not in chosen_on:
                         shares.add(one.photograph, one.category, float(one.hit(limit)))
-                paper = PAPER if title == "Grad-CAM" and limit == chosen else None
+                paper = PAPER if title == "Grad-CAM" and measure == REJECTING else None
                 figures.append(shares.figures(measure, network, title, paper=paper)[0])
         shown = ", ".join(f"{title} {value:.4g}" for title, value in thresholds.items())
         how = (
@@ -124,16 +137,20 @@ class Recall:
             if threshold is not None
             else "chosen on one half of the photographs, counted on the other"
         )
-        notes = [
+        how_rejected = (
             f"recall variant: a map whose maximum is under the threshold rejects its class; {how}: {shown}"
+        )
+        return Recalled(tuple(figures), (how_rejected, *self._left_out()), {"recall_thresholds": thresholds})
+
+    def _left_out(self) -> list[str]:
+        return [
+            f"recall variant: {count:,} of the {self._looked:,} best classes {why}"
+            for count, why in (
+                (self._unknown, "not asked: no category that they stand for"),
+                (self._difficult, "left out: nothing but difficult ones there"),
+            )
+            if count
         ]
-        for count, what in (
-            (self._unknown, "of the five best classes stand for no category and were not asked"),
-            (self._difficult, "of the five best classes have nothing but difficult ones there, left out"),
-        ):
-            if count:
-                notes.append(f"{count:,} {what}")
-        return Recalled(tuple(figures), tuple(notes), {"recall_thresholds": thresholds})
 
 
 def best_threshold(answers: Sequence[_Answer]) -> float:

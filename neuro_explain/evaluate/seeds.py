@@ -6,7 +6,8 @@ Cues are SEC's (Kolesnikov & Lampert 2016), in its keys and on its grid:
 
     OUT/METHOD/localization_cues.npz     "7_labels": numbers of the classes in image 7, background 0 not among them
                                          "7_cues": int16 [3, n], class, row and column of each cue on a 41 × 41 grid
-    OUT/METHOD/input_list.txt            "JPEGImages/2007_000032.jpg 7": which image has which number
+    OUT/METHOD/input_list.txt            "JPEGImages/2007_000032.jpg 7": which image has which number;
+                                         photographs that were left out are not among them
     OUT/METHOD/classes.txt               "1 aeroplane"
 
 SEC's own file is a pickle of the same dictionary. A pickle that the numpy of today writes cannot be read by that of
@@ -24,6 +25,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -129,15 +131,15 @@ class CueWriter:
         """Opens a folder beside the one that is to be."""
         self._out.parent.mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix=f".{self._out.name}-", dir=self._out.parent))
-        self._files = {}
-        for method in self._methods:
-            folder = self._folder / method
-            folder.mkdir()
-            self._files[method] = zipfile.ZipFile(folder / FILE, "w", zipfile.ZIP_DEFLATED)
-            lines = [f"{image.id} {number}" for number, image in enumerate(self._images)]
-            (folder / "input_list.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-            named = [f"{number} {category}" for category, number in self._numbers.items()]
-            (folder / "classes.txt").write_text("\n".join(named) + "\n", encoding="utf-8")
+        self._files: dict[str, zipfile.ZipFile] = {}
+        self._written: dict[str, list[int]] = {method: [] for method in self._methods}
+        try:
+            for method in self._methods:
+                (self._folder / method).mkdir()
+                self._files[method] = zipfile.ZipFile(self._folder / method / FILE, "w", zipfile.ZIP_DEFLATED)
+        except BaseException:
+            self._remove()
+            raise
         return self
 
     def add(self, method: str, number: int, labels: Iterable[int], cues: NDArray[np.int16]) -> None:
@@ -147,15 +149,36 @@ class CueWriter:
             member.compress_type = zipfile.ZIP_DEFLATED
             with self._files[method].open(member, "w") as file:
                 np.lib.format.write_array(file, values, allow_pickle=False)
+        self._written[method].append(number)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Gives the folder its name, or removes it."""
-        for file in self._files.values():
+        if kind is not None:
+            self._remove()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._remove()
+            raise
+
+    def _finish(self) -> None:
+        named = [f"{number} {category}" for category, number in self._numbers.items()]
+        for method, file in self._files.items():
             file.close()
-        if kind is None:
-            self._folder.chmod(0o755)
-            self._folder.rename(self._out)
-        else:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            # photographs that were left out have no cues, and training would look for them
+            lines = [f"{self._images[number].id} {number}" for number in self._written[method]]
+            for name, text in (("input_list.txt", lines), ("classes.txt", named)):
+                (self._folder / method / name).write_text(
+                    "".join(f"{line}\n" for line in text), encoding="utf-8"
+                )
+        self._folder.chmod(0o755)
+        self._folder.rename(self._out)
+
+    def _remove(self) -> None:
+        for file in self._files.values():
+            with suppress(OSError):
+                file.close()
+        shutil.rmtree(self._folder, ignore_errors=True)

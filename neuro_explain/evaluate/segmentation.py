@@ -10,7 +10,8 @@ background from another saliency map, of which there is none here. Zero maps see
 IoU of a category = pixels that are seeds and truth / pixels that are one of the two, summed over all photographs; their
 mean runs over background and all categories that occur on either side. Void pixels are left out, and those that the
 network does not see; so the whole photograph is shown, squashed, if nothing else is asked for. Photographs of which
-only boxes are known are not judged; their cues are written all the same.
+only boxes are known are not judged; their cues are written all the same, and with no other photographs but such
+nothing is measured unless cues are wanted.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from numpy.typing import NDArray
 
 from neuro_explain.evaluate.annotations import VOID, AnnotatedImage, AnnotatedSet
 from neuro_explain.evaluate.class_map import ClassMap
-from neuro_explain.evaluate.map_report import MapReport
+from neuro_explain.evaluate.counted import counted
+from neuro_explain.evaluate.map_report import MapReport, something_measured
 from neuro_explain.evaluate.map_source import MapSource
 from neuro_explain.evaluate.seeds import BACKGROUND_SHARE, SHARE, CueWriter, cues_of, seed_labels
 from neuro_explain.evaluate.shown import View, show
-from neuro_explain.evaluate.tally import RESAMPLES, Figure
+from neuro_explain.evaluate.tally import Figure, drawn_interval
 from neuro_explain.methods.saliency import Method
 from neuro_explain.model import Model
 
 ZERO = "zero map, no seeds"
-UNKNOWN = "photographs of which only boxes are known, not judged"
+UNKNOWN = "photographs with boxes alone, not judged"
 NO_CLASS = "categories in photographs without a class, their pixels void"
-_AT_ONCE = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +87,21 @@ def seeds_report(
 
     Raises:
         FileExistsError: the folder exists.
-        ValueError: shares that are none; see `show`.
+        ValueError: shares that are none; nothing could be measured, and no cues written; see `show`.
     """
     if not (0 < share <= 1 and 0 <= background_share <= share):
         raise ValueError(
             "share: expected above 0 and up to 1, and background_share from 0 up to it, "
             f"got {share} and {background_share}"
         )
+    if out is None:
+        images.need_pixels()
     source = MapSource(model.net, methods, layer=model.layer)
     numbers = {category: place for place, category in enumerate(images.categories, start=1)}
-    counted: dict[str, list[_Counts]] = {title: [] for title in source.titles}
+    overlapping: dict[str, list[_Counts]] = {title: [] for title in source.titles}
     zeros: Counter[str] = Counter()
     apart: Counter[str] = Counter()
+    asked = 0  # categories of photographs that are judged, or have cues
 
     def wanted(image: AnnotatedImage, scores: NDArray[np.float64]) -> list[int]:
         return [classes.best(category, scores) for category in image.categories if category in classes.of]
@@ -114,6 +118,7 @@ def seeds_report(
                 if category in classes.of
             }
             known = shown.image.has_pixels
+            asked += len(chosen) if known or writer is not None else 0
             truth = shown.image.segmented(numbers)
             if not known:
                 apart[UNKNOWN] += 1
@@ -126,25 +131,27 @@ def seeds_report(
                 zeros[title] += sum(not np.nanmax(picture) > 0 for picture in pictures.values())
                 if known:
                     labels = seed_labels(pictures, shown.image.size, share)
-                    counted[title].append(overlaps(labels, truth, shown.seen()))
+                    overlapping[title].append(overlaps(labels, truth, shown.seen()))
                 if writer is not None:
                     maps = {place: shown.maps[title][one] for place, one in chosen.items()}
                     cues = cues_of(maps, shown.crop, shown.image.size, share, background_share)
                     writer.add(method.name, shown.number, chosen, cues)
-    figures = []
-    for title, counts in counted.items():
-        figure = _figure(counts, model.name, title, len(images.categories) + 1)
-        figures.append(replace(figure, apart={ZERO: zeros[title]} if zeros[title] else {}))
+        figures = []
+        for title, counts in overlapping.items():
+            figure = _figure(counts, model.name, title, len(images.categories) + 1)
+            figures.append(replace(figure, apart={ZERO: zeros[title]} if zeros[title] else {}))
+        something_measured(images.name, asked, apart)
     notes = [
         f"seeds: pixels of at least {share:.0%} of the map's maximum, all others background; n: classes that occur, "
         "background among them; chance: everything background",
         *classes.sentences(),
         *images.notes,
-        *(f"{count:,} {reason}" for reason, count in apart.items()),
+        *(counted(count, reason) for reason, count in apart.items()),
         *source.notes,
     ]
     title = (
-        f"seeds: {model.name}, {model.layer}, on {len(images):,} photographs of {images.name}, view {view}"
+        f"seeds: {model.name}, {model.layer}, on {counted(len(images), 'photographs')} of {images.name}, "
+        f"view {view}"
     )
     return MapReport(title, tuple(figures), tuple(notes))
 
@@ -182,10 +189,7 @@ def _figure(counts: Sequence[_Counts], network: str, title: str, classes: int) -
     true = table[:, 2]
     low, high = None, None
     if images > 1:
-        random = np.random.default_rng(0)
-        even = np.full(images, 1 / images)
-        drawn = [means(random.multinomial(images, even, size=_AT_ONCE)) for _ in range(RESAMPLES // _AT_ONCE)]
-        low, high = np.percentile(np.concatenate(drawn), (2.5, 97.5)).tolist()
+        low, high = drawn_interval(images, means)
     return replace(
         plain,
         mean=float(means(once)[0]),

@@ -17,10 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from neuro_explain.evaluate.tally import RESAMPLES, Figure
-
-_INTERVAL = (2.5, 97.5)  # per cent
-_AT_ONCE = 50  # draws at a time, so that a hundred thousand photographs fit
+from neuro_explain.evaluate.tally import Figure, drawn_interval
 
 
 class Shares:
@@ -91,31 +88,15 @@ def _filled(
 ) -> Figure:
     low, high = None, None
     if sums.shape[0] > 1:
-        low, high = np.percentile(_drawn(sums, counts, by_category=by_category), _INTERVAL).tolist()
+        low, high = drawn_interval(
+            sums.shape[0], lambda drawn: _means(sums, counts, drawn, by_category=by_category)
+        )
     return replace(
         figure,
         mean=float(_means(sums, counts, once, by_category=by_category)[0]),
         low=low,
         high=high,
         chance=None if chance is None else float(_means(chance, counts, once, by_category=by_category)[0]),
-    )
-
-
-def _drawn(sums: sparse.csr_array, counts: sparse.csr_array, *, by_category: bool) -> NDArray[np.float64]:
-    """The mean in each of many draws of photographs with replacement."""
-    photographs = sums.shape[0]
-    even = np.full(photographs, 1 / photographs)
-    random = np.random.default_rng(0)
-    return np.concatenate(
-        [
-            _means(
-                sums,
-                counts,
-                random.multinomial(photographs, even, size=min(_AT_ONCE, RESAMPLES - start)),
-                by_category=by_category,
-            )
-            for start in range(0, RESAMPLES, _AT_ONCE)
-        ]
     )
 
 

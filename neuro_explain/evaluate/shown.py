@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dissection.images import read_image
+from dissection.images import orientation, read_image
 from dissection.recording import evaluating
 from neuro_explain.evaluate.annotations import AnnotatedImage
 from neuro_explain.evaluate.map_source import MapSource
@@ -33,6 +33,7 @@ View: TypeAlias = Literal["crop", "whole"]
 """What the network is shown: the centre crop of its own preprocessing, or the whole photograph, squashed."""
 
 OTHER_SIZE = "photographs of another size than annotated, left out"
+TURNED = "photographs turned or mirrored by EXIF, annotated maybe as they lie in the file, left out"
 Choose: TypeAlias = Callable[[AnnotatedImage, NDArray[np.float64]], Sequence[int]]
 """From a photograph and its scores `[C]` to the classes whose maps are wanted."""
 
@@ -64,9 +65,14 @@ class Shown:
         return seen_pixels(self.crop, self.image.size)
 
     def ranked(self, count: int) -> list[int]:
-        """The classes of the highest scores, best first; of equal ones the lower number."""
-        best: list[int] = np.argsort(-self.scores, kind="stable")[:count].tolist()
-        return best
+        """The classes of the highest scores; see `best_classes`."""
+        return best_classes(self.scores, count)
+
+
+def best_classes(scores: NDArray[np.float64], count: int) -> list[int]:
+    """The classes of the highest of the scores `[C]`, best first; of equal ones the lower number."""
+    best: list[int] = np.argsort(-scores, kind="stable")[:count].tolist()
+    return best
 
 
 def show(
@@ -118,6 +124,11 @@ def _prepared(
         photo = read_image(image.path)
         if photo.size != image.size:  # turned by EXIF, or another file: boxes would lie elsewhere
             apart[OTHER_SIZE] += 1
+            continue
+        turn = orientation(image.path)
+        if turn != 1 and (turn < 5 or photo.width == photo.height):
+            # the size does not tell whether the boxes are of the upright photograph or lie mirrored
+            apart[TURNED] += 1
             continue
         if view == "crop":
             yield number, image, model.preprocess.crop(photo.size), model.prepare(photo)

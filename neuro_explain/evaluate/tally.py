@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ LARGEST = 0.5
 
 RESAMPLES = 2000
 _INTERVAL = (2.5, 97.5)  # per cent
+_AT_ONCE = 50  # draws at a time, so that a hundred thousand scenes fit
 NOTHING_OUTSIDE = "nothing outside, infinite"
 TOO_LARGE = "box over half of the frame"
 ZERO = "zero map"
@@ -171,9 +172,26 @@ def bootstrap_interval(
     for scene, value in values:
         sums[place[scene]] += value
         counts[place[scene]] += 1
-    even = np.full(len(scenes), 1 / len(scenes))
-    drawn = np.random.default_rng(seed).multinomial(len(scenes), even, size=RESAMPLES)
-    low, high = np.percentile((drawn @ sums) / (drawn @ counts), _INTERVAL)
+    return drawn_interval(len(scenes), lambda drawn: (drawn @ sums) / (drawn @ counts), seed=seed)
+
+
+def drawn_interval(
+    scenes: int, means: Callable[[NDArray[np.int64]], NDArray[np.float64]], *, seed: int = 0
+) -> tuple[float, float]:
+    """The ends of a figure's 95 % interval, by drawing scenes with replacement.
+
+    Args:
+        scenes: how many there are.
+        means: the figure in each of some draws, `[R]`, from how often each scene is in it, `[R, scenes]`.
+        seed: of the draws.
+    """
+    even = np.full(scenes, 1 / scenes)
+    random = np.random.default_rng(seed)
+    parts = [
+        means(random.multinomial(scenes, even, size=min(_AT_ONCE, RESAMPLES - start)))
+        for start in range(0, RESAMPLES, _AT_ONCE)
+    ]
+    low, high = np.percentile(np.concatenate(parts), _INTERVAL)
     return float(low), float(high)
 
 

@@ -98,7 +98,7 @@ class UnitAblation:
         self._tallies = {measure: Tally() for measure in (FALL, CHANCE_FALL, GAIN, P_FALL, P_GAIN)}
         self._beyond: list[bool] = []
         self._apart: Counter[str] = Counter()
-        self._short = 0
+        self._short = self._silent = 0
 
     def add(self, number: int, image: Tensor, target: Target) -> Ablated | None:
         """Measures one image.
@@ -127,6 +127,7 @@ class UnitAblation:
             self._apart[FEW if units else NONE] += 1
             return None
         self._short += len(units) < self.units
+        self._silent += not fires[units].all()
         copies = max(1, _COPY_BYTES // cam.activations.nbytes)
         outputs = ablated_outputs(self.net, image, self.layer, [[], units, *random_sets], copies=copies)
         scores = target(outputs).double().numpy()
@@ -196,11 +197,16 @@ class UnitAblation:
             tally.figure(measure, network, method, median=False) for measure, tally in self._tallies.items()
         ]
         short = f"; on {self._short} of the images fewer units pull towards the target" if self._short else ""
+        silent = (
+            f"; on {self._silent} of the images some of the units are silent, and zeroing those changes nothing"
+            if self._silent
+            else ""
+        )
         return MapReport(
             "ablation of units",
             tuple(figures),
             (
                 f"ablation: the strongest units of layer {self.layer} set to zero together; random: {self.draws} draws "
-                f"for each image of as many other units that fire there, seed {self.seed}{short}",
+                f"for each image of as many other units that fire there, seed {self.seed}{short}{silent}",
             ),
         )

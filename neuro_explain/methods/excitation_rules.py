@@ -87,9 +87,12 @@ class Run:
         self.top = tops[0] if tops else None
         missing = sorted({_operation(node) for node in below - seen if not _has_rule(node)})
         if missing:
+            instead = "another method"
+            if not any(map(_attends, missing)):
+                instead = f"a layer behind that, or {instead}"
             raise ValueError(
                 f"excitation backprop has no rule for {', '.join(missing)}, which the network calls between the layer "
-                "and its score; choose a layer behind that, or another method"
+                f"and its score; choose {instead}"
             )
         return True
 
@@ -116,6 +119,11 @@ def _reaching(start: Any, maps: Tensor) -> set[Any]:
 def _operation(node: Any) -> str:
     """What made a backward node: "Mul" of MulBackward0."""
     return str(node.name()).rpartition("::")[2].partition("Backward")[0]
+
+
+def _attends(operation: str) -> bool:
+    """Whether this is part of attention, behind whose last there is no layer of maps."""
+    return operation.startswith("ScaledDotProduct") or operation in ("Softmax", "Bmm")
 
 
 def _has_rule(node: Any) -> bool:

@@ -7,7 +7,9 @@ With g = ∂y/∂A^k_ij, and the exponential of the score differentiated, whose 
     w_k = Σ_ij  g_ij² / (2 g_ij² + g_ij³ Σ_ab A^k_ab) · ReLU(g_ij)          L = ReLU(Σ_k w_k A^k)
 
 (0 where the denominator is 0). The gradient of exp(y) has the factor exp(y) as well; it is the same for all units of an
-image and is left out, since it would overflow. No w_k is negative: evidence against a class does not count.
+image and is left out, since it would overflow. Where A is at least 0, as behind a ReLU, no w_k is negative: evidence
+against a class does not count. Where it is not, as behind SiLU or GELU, the denominator may come close to 0 or below:
+the method was made for ReLUs, and its maps of such layers mean little.
 """
 
 from __future__ import annotations

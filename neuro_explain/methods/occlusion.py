@@ -57,7 +57,7 @@ def occlusion(
         hide it.
 
     Raises:
-        ValueError: squares that do not fit, a stride without a size; scores that are not finite.
+        ValueError: squares that do not fit, a stride without a size; a batch of nothing; scores that are not finite.
     """
     check_images(images)
     height, width = images.shape[2:]
@@ -120,6 +120,8 @@ def _drops(
     batch: int,
 ) -> tuple[Tensor, Tensor]:
     """The score of each image minus that with each square hidden, float64 `[N, rows, columns]`; the scores `[N]`."""
+    if batch < 1:
+        raise ValueError(f"batch: expected at least 1 picture, got {batch}")
     squares = list(product(rows, columns))
     shown = len(squares) + 1  # pictures of each image; the last one stays whole
     with evaluating(net) as plain, torch.no_grad():

@@ -32,6 +32,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 Rule: TypeAlias = Literal["plain", "guided", "deconvolution"]
+NONE_REPLACED = "no ReLU was found to replace, so the gradient is the plain one"
+"""The note where a rule had nothing to follow it."""
 
 _RELU = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 _HARDTANH = {F.hardtanh, F.hardtanh_}
@@ -96,7 +98,7 @@ class Rectifiers(TorchFunctionMode):
         relus = "1 ReLU was" if self.replaced == 1 else f"{self.replaced} ReLUs were"
         first = f"{relus} replaced by the {self.rule} rule"
         if not self.replaced:
-            first = "no ReLU was found to replace, so the gradient is the plain one"
+            first = NONE_REPLACED
         if not self.others:
             return (first,)
         calls = ", ".join(f"{name} ({count}×)" for name, count in sorted(self.others.items()))

@@ -26,16 +26,17 @@ from neuro_explain.methods.guided_grad_cam import guided_grad_cam
 from neuro_explain.methods.layer_cam import layer_cam
 from neuro_explain.methods.occlusion import occlusion
 from neuro_explain.methods.saliency import Method, Saliency
-from neuro_explain.targets import Targets
+from neuro_explain.targets import Targets, softmax_note
 
 
 def _grad_cam(net: nn.Module, images: Tensor, targets: Targets, *, layer: str) -> Saliency:
     """Grad-CAM's signed map; its ReLU is the saliency's map."""
     with warnings.catch_warnings():
-        # what a captioner puts out is logarithms of probabilities, and means to be
+        # said in the notes: what a captioner puts out is logarithms of probabilities, and means to be
         warnings.simplefilter("ignore", UserWarning)
         cam = grad_cam(net, images, targets, layer=layer)
-    return Saliency(cam.signed_map, cam.scores)
+    note = softmax_note(cam.output)
+    return Saliency(cam.signed_map, cam.scores, () if note is None else (note,))
 
 
 _SELVARAJU = "Selvaraju et al. 2019"

@@ -33,11 +33,12 @@ def load(name: str, weights: str | Path | None, download: bool) -> Loaded:
             made.net,
             made.preprocess,
             made.classes,
-            made.name,
+            # a name that nobody gave tells two callables that make the same kind of network not apart
+            name if made.name == type(made.net).__name__ else made.name,
             made.weights,
             made.origin,
             made.licence,
-            made.layer,
+            made.layer if made.layer_given else None,
         )
     elif isinstance(made, nn.Module):
         loaded = Loaded(made, None, None, name, "as made by the callable", name, "not stated")

@@ -1,6 +1,6 @@
 """What did raters answer? Returned files, checked against the key.
 
-    answers = read_answers(key, ["answers-rater-01.json", …])
+    answers = read_answers(key, ["answers-rater-01.json", …])           # or ["returned"], their folder
     answers.ratings[0]                  # Rating(rater="rater-01", question=17, value=1)
 
 A file holds `study`, `rater` and `answers`, a list of `question` (its token) and `answer`: 0 or 1 for the first or the
@@ -53,10 +53,10 @@ class Answers:
 
 
 def read_answers(key: Key, files: Sequence[str | os.PathLike[str]]) -> Answers:
-    """The ratings in these files.
+    """The ratings in these files; of a folder, in all its `.json` files.
 
     Raises:
-        FileNotFoundError: a file is missing.
+        FileNotFoundError: a file is missing, or a folder holds none.
         ValueError: no file; another study's; a rater twice or unknown; a question twice, or not asked of that rater; an
             answer that was not offered.
     """
@@ -65,7 +65,7 @@ def read_answers(key: Key, files: Sequence[str | os.PathLike[str]]) -> Answers:
     came: dict[str, Path] = {}
     ratings: list[Rating] = []
     simulated = 0
-    for file in map(Path, files):
+    for file in [one for place in map(Path, files) for one in _files(place)]:
         facts = _read(file)
         if facts["study"] != key.study:
             raise ValueError(
@@ -82,6 +82,17 @@ def read_answers(key: Key, files: Sequence[str | os.PathLike[str]]) -> Answers:
         simulated += facts.get("simulated") is True
         ratings += _ratings(key, rater, facts["answers"], file)
     return Answers(tuple(ratings), tuple(came), simulated)
+
+
+def _files(place: Path) -> list[Path]:
+    if not place.is_dir():
+        return [place]
+    found = sorted(one for one in place.glob("*.json") if not one.name.startswith("."))
+    if not found:
+        raise FileNotFoundError(
+            f"{place}: there is no .json file in this folder; name the one with the answers-RATER.json that raters sent"
+        )
+    return found
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Crossed:
 
     Attributes:
         value: None if there is nothing that it could be of.
-        low, high: 95 %; None with fewer than two raters or photographs, or where all ratings are equal.
+        low, high: 95 %; None with fewer than two raters or photographs, where all ratings are equal, or where they
+            balance out within every rater and photograph: nothing then tells how far the figure may lie off.
         ratings, raters, images: that it is of.
     """
 

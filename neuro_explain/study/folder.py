@@ -90,6 +90,8 @@ class Study:
                 "task": self.key.task,
                 "raters": len(self.key.sheets),
                 "ratings": self.ratings,
+                # the manifest itself has room for one
+                **({"weights_fingerprints": [one.fingerprint for one in networks]} if networks[1:] else {}),
             },
             seed=self.seed,
             command=command,

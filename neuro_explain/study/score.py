@@ -90,10 +90,11 @@ class StudyReport:
                 {"first": first, "second": second, **asdict(one)} for first, second, one in self.differences
             ],
             "notes": self.notes(),
+            "notes_of_making": list(self.key.notes),
         }
 
     def notes(self) -> list[str]:
-        """What a reader must know."""
+        """What a reader must know of the scores; what making the study left out was said then, and is in the key."""
         task, said = self.key.task, []
         if self.answers.simulated:
             said.append(f"{self.answers.simulated} of the {len(self.answers.raters)} files are simulated")
@@ -104,7 +105,7 @@ class StudyReport:
             + ("; Wilson: ratings taken as independent, too narrow" if task == "discrimination" else "")
         )
         said.append("paper: Selvaraju et al. 2019, other photographs and networks")
-        return said + list(self.key.notes)
+        return said
 
     def lines(self) -> list[str]:
         """The report for people."""
@@ -178,12 +179,13 @@ def _score(key: Key, method: str, ratings: Sequence[Rating]) -> MethodScore:
 def _within(mean: Crossed, task: Task) -> Crossed:
     """The interval within the scale; where all answers are right, or none is, Wilson's.
 
-    That is of as many as there are raters or photographs, whichever are fewer.
+    That is of as many as there are raters or photographs, whichever are fewer. Answers may also balance out within each
+    rater and photograph; then there is no interval.
     """
     low, high = mean.low, mean.high
     lowest, highest = (0.0, 1.0) if task == "discrimination" else (-float(LARGEST), float(LARGEST))
     fewer = min(mean.raters, mean.images)
-    if low is None and fewer >= 2 and task == "discrimination":
+    if low is None and fewer >= 2 and task == "discrimination" and mean.value in (0.0, 1.0):
         wilson = share_of([mean.value == 1] * fewer)
         low, high = wilson.low, wilson.high
     if low is None or high is None:

@@ -9,7 +9,8 @@ show the same part of the photograph, what both networks see.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ METHODS = ("guided-backprop", "guided-grad-cam")
 """The paper's."""
 
 PHOTOGRAPHS = 30
+BATCH = 16  # photographs that go through a network at once
 
 
 def trust_questions(
@@ -110,6 +112,18 @@ def _right(models: tuple[Model, Model], inputs: Inputs) -> tuple[dict[int, tuple
     assert inputs.labels is not None
     apart: Counter[str] = Counter()
     right: dict[int, tuple[bool, ...]] = {}
+    readable = _readable(inputs, apart)
+    while batch := list(islice(readable, BATCH)):
+        photos = [photo for _, photo in batch]
+        answers = [_answers(model, photos) for model in models]
+        for place, (number, _) in enumerate(batch):
+            right[number] = tuple(own[place] == inputs.labels[number] for own in answers)
+    return right, apart
+
+
+def _readable(inputs: Inputs, apart: Counter[str]) -> Iterator[tuple[int, Image.Image]]:
+    """The labelled photographs with their numbers; what is left out is counted."""
+    assert inputs.labels is not None
     for number, label in enumerate(inputs.labels.tolist()):
         if label == UNKNOWN:
             apart["photographs without a label, left out"] += 1
@@ -119,16 +133,15 @@ def _right(models: tuple[Model, Model], inputs: Inputs) -> tuple[dict[int, tuple
         except ImageError:
             apart["photographs that cannot be read, left out"] += 1
             continue
-        right[number] = tuple(_answer(model, photo) == label for model in models)
-    return right, apart
+        yield number, photo
 
 
-def _answer(model: Model, photo: Image.Image) -> int:
+def _answers(model: Model, photos: Sequence[Image.Image]) -> list[int]:
     with evaluating(model.net) as plain, torch.no_grad():
-        scores = plain(model.prepare(photo))[0].float()
+        scores = plain(torch.cat([model.prepare(photo) for photo in photos])).float()
     if not bool(scores.isfinite().all()):
         raise ValueError(f"{model.name}: its scores are NaN or infinite for at least one photograph")
-    return int(scores.argmax())
+    return [int(best) for best in scores.argmax(dim=1)]
 
 
 def _questions(

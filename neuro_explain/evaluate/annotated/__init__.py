@@ -29,9 +29,19 @@ def open_annotated(spec: str) -> AnnotatedSet:
         FileNotFoundError: folders or files are missing.
         ValueError: no such layout, or what is there is broken; no image has an annotation.
     """
+    kind, place = layout_of(spec)
+    return _LAYOUTS[kind](place)
+
+
+def layout_of(spec: str) -> tuple[str, Path]:
+    """The layout that a string names, and the place; nothing is opened.
+
+    Raises:
+        ValueError: no such layout, or no place.
+    """
     kind, colon, place = str(spec).partition(":")
     if not colon or kind not in _LAYOUTS or not place:
         raise ValueError(
             f"images: expected {', '.join(f'{layout}:DIR' for layout in _LAYOUTS)}, got {spec!r}"
         )
-    return _LAYOUTS[kind](Path(place).expanduser())
+    return kind, Path(place).expanduser()

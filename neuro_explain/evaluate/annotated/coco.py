@@ -52,7 +52,7 @@ def _found(path: Path) -> tuple[Path, list[Path], Callable[..., _Collected]]:
         root = path.parent.parent if path.parent.name == "annotations" else path.parent
         return root, [path], _segments if path.name.startswith("panoptic_") else _instances
     if not path.is_dir():
-        raise FileNotFoundError(f"{path}: there is no such folder of COCO's")
+        raise FileNotFoundError(f"{path}: there is no such folder")
     for kind, read in (("instances", _instances), ("panoptic", _segments)):
         tables = sorted({table for place in _PLACES for table in path.glob(f"{place}{kind}_*.json")})
         if tables:
@@ -127,7 +127,8 @@ def _box(
     if len(numbers) != 4 or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError(f"{where}: 'bbox' is {numbers}, four numbers x, y, width, height were expected")
     x, y, width, height = numbers
-    return clipped((x, y, x + width, y + height), size, where, notes)
+    written = f"the box {numbers} (x, y, width, height)"
+    return clipped((x, y, x + width, y + height), size, where, notes, written=written)
 
 
 def _mask(record: Any, where: str) -> Drawn | None:

@@ -40,6 +40,8 @@ def open_ilsvrc(root: Path) -> AnnotatedSet:
         FileNotFoundError: folders or images are not there.
         ValueError: an annotation is broken, or names several synsets; the message names the file.
     """
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: there is no such folder")
     boxes, images = _first(root, _BOXES, "annotations"), _first(root, _IMAGES, "images")
     annotations, photographs = (
         {Path(stem).name: file for stem, file in by_stem(root, folder, suffixes).items()}
@@ -52,7 +54,7 @@ def open_ilsvrc(root: Path) -> AnnotatedSet:
     notes, found, categories = Notes(), [], set()
     for name in names:
         if name not in photographs:
-            raise FileNotFoundError(f"{root / images}: there is no image of {name}")
+            raise FileNotFoundError(f"{root / images / name}.JPEG: there is no image of {name}")
         if name not in annotations:
             notes.add(EMPTY)
             continue
@@ -85,11 +87,11 @@ def _read(file: Path, notes: Notes) -> tuple[tuple[int, int], tuple[Instance, ..
     instances = []
     for number, thing in enumerate(root.findall("object"), start=1):
         where = f"{file}, object {number}"
-        left, top, right, bottom = corners(thing, 0, where)
+        (left, top, right, bottom), written = corners(thing, 0, where)
         # a corner counted from 1 ends one pixel beyond the image
         right = float(width) if right == width + 1 else right
         bottom = float(height) if bottom == height + 1 else bottom
-        box = clipped((left, top, right, bottom), (width, height), where, notes)
+        box = clipped((left, top, right, bottom), (width, height), where, notes, written=written)
         if box is not None:
             difficult = (thing.findtext("difficult") or "0").strip() == "1"
             instances.append(Instance(text_of(thing, "name", where), box, difficult=difficult))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuro_explain.evaluate.annotations import Box
+from neuro_explain.evaluate.counted import counted
 
 
 class Notes:
@@ -19,12 +20,12 @@ class Notes:
         self._counts: Counter[str] = Counter()
 
     def add(self, what: str, count: int = 1) -> None:
-        """Counts `what`, a plural: "boxes reached beyond their image and were clipped"."""
+        """Counts `what`, a plural: "boxes that reached beyond their image were clipped"."""
         self._counts[what] += count
 
     def sentences(self) -> list[str]:
         """One sentence each."""
-        return [f"{count:,} {what}" for what, count in self._counts.items() if count]
+        return [counted(count, what) for what, count in self._counts.items() if count]
 
 
 CLIPPED = "boxes that reached beyond their image were clipped"
@@ -32,7 +33,9 @@ NO_AREA = "boxes without area were left out"
 EMPTY = "images without an annotated instance were left out"
 
 
-def clipped(box: Box, size: tuple[int, int], where: str, notes: Notes) -> Box | None:
+def clipped(
+    box: Box, size: tuple[int, int], where: str, notes: Notes, *, written: str | None = None
+) -> Box | None:
     """A box within its image; what reaches beyond is cut off and counted. None for one without area, counted too.
 
     Args:
@@ -40,21 +43,21 @@ def clipped(box: Box, size: tuple[int, int], where: str, notes: Notes) -> Box | 
         size: (width, height) of the image.
         where: the file and the instance, for messages.
         notes: where clipping is counted.
+        written: the box in the file's own numbers, for messages; its edges if not given.
 
     Raises:
         ValueError: a box that is upside down, not finite, or wholly outside.
     """
     left, top, right, bottom = box
+    written = f"box {_shown(box)}" if written is None else written
     if not all(map(math.isfinite, box)) or left > right or top > bottom:
-        raise ValueError(f"{where}: box {_shown(box)} is upside down or not finite")
+        raise ValueError(f"{where}: {written} is upside down or not finite")
     if left == right or top == bottom:
         notes.add(NO_AREA)  # COCO has a few
         return None
     width, height = size
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        raise ValueError(
-            f"{where}: box {_shown(box)} lies wholly outside its image of {width} × {height} pixels"
-        )
+        raise ValueError(f"{where}: {written} lies wholly outside its image of {width} × {height} pixels")
     inside = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
     if inside != box:
         notes.add(CLIPPED)
@@ -143,8 +146,8 @@ def size_of(root: ElementTree.Element, where: Path) -> tuple[int, int]:
     return width, height
 
 
-def corners(element: ElementTree.Element, first: int, where: Path | str) -> Box:
-    """The edges of a `bndbox`, whose corners are pixels that both belong to it.
+def corners(element: ElementTree.Element, first: int, where: Path | str) -> tuple[Box, str]:
+    """The edges of a `bndbox`, whose corners are pixels that both belong to it; and how it is written, for messages.
 
     Args:
         element: the object that holds it.
@@ -154,4 +157,5 @@ def corners(element: ElementTree.Element, first: int, where: Path | str) -> Box:
     xmin, ymin, xmax, ymax = (
         number_of(element, f"bndbox/{name}", where) for name in ("xmin", "ymin", "xmax", "ymax")
     )
-    return (xmin - first, ymin - first, xmax - first + 1, ymax - first + 1)
+    edges = (xmin - first, ymin - first, xmax - first + 1, ymax - first + 1)
+    return edges, f"the box with xmin {xmin:g}, ymin {ymin:g}, xmax {xmax:g}, ymax {ymax:g}"

@@ -52,9 +52,12 @@ def open_voc(path: Path) -> AnnotatedSet:
     unlisted = [stem for stem in photographs if stem not in annotations] if chosen is None else []
     notes.add("photographs without an annotation were left out", len(unlisted))
     for stem in stems:
-        for what, files in (("annotation", annotations), ("photograph", photographs)):
+        for what, files, place in (
+            ("annotation", annotations, f"Annotations/{stem}.xml"),
+            ("photograph", photographs, f"{PHOTOGRAPHS}/{stem}.jpg"),
+        ):
             if stem not in files:
-                raise FileNotFoundError(f"{root}: there is no {what} of {stem}")
+                raise FileNotFoundError(f"{root / place}: there is no {what} of {stem}")
         file = root / annotations[stem]
         size, instances = _read(file, notes)
         if not instances:
@@ -75,7 +78,7 @@ def _with_list(path: Path) -> tuple[Path, Path | None]:
         return path, None
     folder, colon, name = str(path).rpartition(":")
     if not colon or not Path(folder).is_dir():
-        raise FileNotFoundError(f"{path}: there is no such folder of VOC's")
+        raise FileNotFoundError(f"{path}: there is no such folder")
     lists = [Path(folder) / place / f"{name}.txt" for place in _LISTS]
     for one in lists:
         if one.is_file():
@@ -89,7 +92,8 @@ def _read(file: Path, notes: Notes) -> tuple[tuple[int, int], tuple[Instance, ..
     instances = []
     for number, thing in enumerate(root.findall("object"), start=1):
         where = f"{file}, object {number}"
-        box = clipped(corners(thing, 1, where), size, where, notes)
+        edges, written = corners(thing, 1, where)
+        box = clipped(edges, size, where, notes, written=written)
         if box is not None:
             difficult = (thing.findtext("difficult") or "0").strip() == "1"
             instances.append(Instance(text_of(thing, "name", where), box, difficult=difficult))
