@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from neuro_explain.evaluate.absence import ABSENCE
 from neuro_explain.evaluate.answered import OCCLUSION
 from neuro_explain.evaluate.faithfulness import MEASURE
 from neuro_explain.evaluate.recall import REJECTING
@@ -23,7 +24,7 @@ def _figure(
 
 
 def test_orderings_are_of_measures_and_methods_that_there_are() -> None:
-    measures = {"localisation error, class given", REJECTING, MEASURE, REGIONS, OCCLUSION}
+    measures = {ABSENCE, "localisation error, class given", REJECTING, MEASURE, REGIONS, OCCLUSION}
     titles = {method.title for method in METHODS.values()}
     assert {claim.measure for claim in CLAIMS} == measures
     assert {name for claim in CLAIMS for name in (claim.better, claim.worse)} <= titles
