@@ -45,6 +45,7 @@ from neuro_explain.evaluate.tally import Figure
 from neuro_explain.evaluate.told import REGIONS
 from neuro_explain.inputs import open_inputs
 from neuro_explain.methods import METHODS, Method
+from neuro_explain.methods.rectifiers import NONE_REPLACED
 from neuro_explain.model import Model
 from neuro_explain.targets import Target
 from neuro_explain.zoo import load_answerer, load_captioner, load_model
@@ -128,9 +129,12 @@ def applicable(model: Model, names: Iterable[str], say: Callable[[str], None]) -
     methods = []
     for name in names:
         try:
-            METHODS[name](model.net, image, [0], layer=model.layer)
+            notes = METHODS[name](model.net, image, [0], layer=model.layer).notes
         except ValueError as error:
             say(f"{METHODS[name].title} leaves {model.name} out: {error}")
+            continue
+        if name in ABLATIONS and NONE_REPLACED in notes:
+            say(f"{METHODS[name].title} is Grad-CAM on {model.name}: no ReLU follows the layer; left out")
         else:
             methods.append(METHODS[name])
     return methods

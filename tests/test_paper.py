@@ -12,9 +12,10 @@ from neuro_explain.evaluate.recall import REJECTING
 from neuro_explain.evaluate.tally import Figure
 from neuro_explain.evaluate.told import REGIONS
 from neuro_explain.methods import METHODS
+from neuro_explain.zoo import load_model
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # benchmarks are not installed
-from benchmarks.paper import CLAIMS, PAPER, Claim, judged, with_paper
+from benchmarks.paper import CLAIMS, PAPER, Claim, applicable, judged, with_paper
 
 
 def _figure(
@@ -54,3 +55,20 @@ def test_the_papers_figures_stand_beside_their_own_measure_alone() -> None:
     no_relu = Figure("localisation error, top-1", "net", "Grad-CAM without ReLU", 0.5)
     given = Figure("localisation error, class given", "net", "Grad-CAM without ReLU", 0.5)
     assert [one.paper for one in with_paper([top, no_relu, given])] == [0.5651, 0.7498, None]
+
+
+def test_an_ablation_that_replaces_nothing_is_no_method_of_its_own() -> None:
+    names = ("grad-cam", "grad-cam-no-relu", "grad-cam-deconvolution-relu", "cam")
+    said: list[str] = []
+    pool = applicable(load_model("diorama-scenes"), names, said.append)
+    assert [method.name for method in pool] == ["grad-cam", "grad-cam-no-relu", "cam"]
+    assert said == [
+        "Grad-CAM, deconvolution ReLU is Grad-CAM on diorama-scenes: no ReLU follows the layer; left out"
+    ]
+    dense = applicable(load_model("diorama-scenes-dense"), names, said.append)
+    assert [method.name for method in dense] == [
+        "grad-cam",
+        "grad-cam-no-relu",
+        "grad-cam-deconvolution-relu",
+    ]
+    assert said[1].startswith("CAM leaves diorama-scenes-dense out: ")
