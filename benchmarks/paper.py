@@ -48,6 +48,7 @@ from neuro_explain.methods import METHODS, Method
 from neuro_explain.methods.rectifiers import NONE_REPLACED
 from neuro_explain.model import Model
 from neuro_explain.targets import Target
+from neuro_explain.text_table import text_table
 from neuro_explain.zoo import load_answerer, load_captioner, load_model
 
 ABLATIONS = (
@@ -209,14 +210,7 @@ def table(figures: Sequence[Figure]) -> list[str]:
                 "" if one.paper is None else number(one.paper),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < 3 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return text_table(rows, left=range(3))
 
 
 def photographs(

@@ -21,13 +21,14 @@ from neuro_explain.evaluate.tally import Figure
 from neuro_explain.evaluate.told import Told
 from neuro_explain.methods.registry import method_named
 from neuro_explain.methods.saliency import Method
+from neuro_explain.text_table import text_table
 from neuro_explain.vqa import QuestionAnswerer
 
 MEASURED = ("grad-cam", "guided-backprop", "guided-grad-cam")
 """The methods whose maps the paper's Sec. 8 measures."""
 
 _HEADER = ("network", "measure", "maps", "mean", "95 %", "median", "n", "chance", "paper", "counted apart")
-_LEFT = ("network", "measure", "maps", "counted apart")  # columns of text
+_LEFT = tuple(map(_HEADER.index, ("network", "measure", "maps", "counted apart")))  # columns of text
 _SHARES = frozenset({told.WORDS, answered.RIGHT, answered.THINGS})
 
 
@@ -47,18 +48,9 @@ class LanguageReport:
 
     def lines(self) -> list[str]:
         """The report for people: one table, and what its columns mean."""
-        table = [_HEADER, *map(_row, self.figures)]
-        widths = [max(len(row[column]) for row in table) for column in range(len(_HEADER))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if name in _LEFT else cell.rjust(width)
-                for name, cell, width in zip(_HEADER, row, widths, strict=True)
-            ).rstrip()
-            for row in table
-        ]
         return [
             f"{self.scenes} drawn scenes of world {self.seed}; the interval is a bootstrap over scenes",
-            *lines,
+            *text_table([_HEADER, *map(_row, self.figures)], left=_LEFT),
             "paper: Selvaraju et al. 2019, Sec. 8, with other data and other networks (DenseCap, COCO and VQA; VGG-16 "
             "and Inception); not to be compared number by number",
             "chance: 1 is a uniform map, 0 no order in common, a share what a point at random would reach",

@@ -12,9 +12,10 @@ from typing import Any
 
 from neuro_explain.evaluate.counted import counted
 from neuro_explain.evaluate.tally import Figure
+from neuro_explain.text_table import text_table
 
 _HEADER = ("measure", "maps", "mean", "95 %", "n", "chance", "counted apart")
-_LEFT = ("measure", "maps", "counted apart")  # columns of text
+_LEFT = tuple(map(_HEADER.index, ("measure", "maps", "counted apart")))  # columns of text
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,8 @@ class MapReport:
 
     def lines(self) -> list[str]:
         """The report for people."""
-        table = [_HEADER, *map(_row, self.figures)]
-        widths = [max(len(row[column]) for row in table) for column in range(len(_HEADER))]
-        rows = [
-            "  ".join(
-                cell.ljust(width) if name in _LEFT else cell.rjust(width)
-                for name, cell, width in zip(_HEADER, row, widths, strict=True)
-            ).rstrip()
-            for row in table
-        ]
-        return [self.title, *rows, *self.notes]
+        table = text_table([_HEADER, *map(_row, self.figures)], left=_LEFT)
+        return [self.title, *table, *self.notes]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for `--json`."""

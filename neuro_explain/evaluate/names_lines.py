@@ -9,12 +9,13 @@ from dissection.presets import OURS
 from neuro_explain.evaluate.estimate import Estimate
 from neuro_explain.evaluate.logits import PUBLISHED, TOP
 from neuro_explain.evaluate.stability import FEWEST
+from neuro_explain.text_table import text_table
 
 if TYPE_CHECKING:
     from neuro_explain.evaluate.names import NamesReport
 
 _HEADER = ("measure", "units", "value", "95 %", "chance", "beside it")
-_LEFT = ("measure", "beside it")  # columns of text
+_LEFT = tuple(map(_HEADER.index, ("measure", "beside it")))  # columns of text
 
 
 def names_lines(report: NamesReport) -> list[str]:
@@ -56,15 +57,7 @@ def _rule(report: NamesReport) -> str:
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    table = [_HEADER, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(_HEADER))]
-    return [
-        "  ".join(
-            cell.ljust(width) if name in _LEFT else cell.rjust(width)
-            for name, cell, width in zip(_HEADER, row, widths, strict=True)
-        ).rstrip()
-        for row in table
-    ]
+    return text_table([_HEADER, *rows], left=_LEFT)
 
 
 def _class_rows(report: NamesReport) -> Iterator[tuple[str, ...]]:

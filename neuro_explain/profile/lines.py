@@ -6,10 +6,10 @@ print("\n".join(profile_lines(profile)))
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from neuro_explain.profile.significance import LEAST, LEVEL
+from neuro_explain.text_table import text_table
 from reports import words
 
 if TYPE_CHECKING:
@@ -166,15 +166,3 @@ def _comparison_lines(profile: Profile, comparison: Comparison) -> list[str]:
         )
     more = [f"{len(ranked) - RANKED:,} more (--json, --out)"] if len(ranked) > RANKED else []
     return [*lines, *text_table(rows, left=(0, 1)), *more]
-
-
-def text_table(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> list[str]:
-    """Rows with their cells under each other, the columns `left` of text, the others of numbers."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

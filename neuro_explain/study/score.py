@@ -22,6 +22,7 @@ from neuro_explain.study.answers import LARGEST, Answers, Rating
 from neuro_explain.study.crossed import Crossed, crossed_difference, crossed_mean
 from neuro_explain.study.key import Key
 from neuro_explain.study.question import Task
+from neuro_explain.text_table import text_table
 
 CHANCE = 0.5
 PAPER: dict[Task, dict[str, float]] = {
@@ -125,13 +126,15 @@ class StudyReport:
         show = _percent if self.key.task == "discrimination" else _signed
         header = ["method", "share right" if show is _percent else "preference", "95 %", "ratings"]
         extra = ["Wilson", "majority right", "95 %", "ties"] if show is _percent else []
-        lines += _table([[*header, *extra, "paper"], *(_row(one, show) for one in self.scores)])
+        lines += text_table(
+            [[*header, *extra, "paper"], *(_row(one, show) for one in self.scores)], left=(0,)
+        )
         if self.differences:
             rows = [
                 [f"{_title(a)} − {_title(b)}", _signed_percent(one.value, show), _reach(one, show, sign=True)]
                 for a, b, one in self.differences
             ]
-            lines += ["", *_table([["difference", "", "95 %"], *rows])]
+            lines += ["", *text_table([["difference", "", "95 %"], *rows], left=(0,))]
         return [*lines, "", *self.notes()]
 
 
@@ -246,14 +249,3 @@ def _row(one: MethodScore, show: _Show) -> list[str]:
             str(one.ties),
         ]
     return [*row, "" if one.paper is None else show(one.paper)]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
