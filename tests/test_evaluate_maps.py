@@ -14,8 +14,8 @@ from neuro_explain.evaluate.ranks import average_ranks, rank_correlation
 from neuro_explain.evaluate.regions import (
     _connected,
     area,
-    box_pixels,
     chance_of,
+    framed_pixels,
     inside_outside,
     maximum_point,
     on_picture,
@@ -74,8 +74,8 @@ def test_a_map_of_zeros_stays_zero() -> None:
 @pytest.mark.parametrize("box", [(0.0, 0.0, 0.5, 0.5), (0.1, 0.2, 0.35, 0.95), (0.3, 0.3, 0.31, 0.31)])
 def test_a_uniform_map_gives_exactly_one(value: float, box: tuple[float, float, float, float]) -> None:
     picture = on_picture(torch.full((8, 8), value), WHOLE, 128)
-    assert inside_outside(picture, box_pixels(box, 128)) == 1.0
-    assert inside_outside(np.full((128, 128), value), box_pixels(box, 128)) == 1.0
+    assert inside_outside(picture, framed_pixels(box, 128)) == 1.0
+    assert inside_outside(np.full((128, 128), value), framed_pixels(box, 128)) == 1.0
 
 
 def test_the_ratio_is_that_of_the_means() -> None:
@@ -109,7 +109,7 @@ def test_a_region_of_another_shape_is_refused() -> None:
 
 
 def test_boxes() -> None:
-    pixels = box_pixels((0.25, 0.0, 0.75, 0.5), 4)
+    pixels = framed_pixels((0.25, 0.0, 0.75, 0.5), 4)
     expected = np.zeros((4, 4), np.bool_)
     expected[:2, 1:3] = True
     np.testing.assert_array_equal(pixels, expected)

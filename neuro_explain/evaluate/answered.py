@@ -32,7 +32,7 @@ from neuro_explain.diorama.questions import Question, questions
 from neuro_explain.diorama.scene import SIZE, Scene
 from neuro_explain.evaluate.attention_maps import to_cells
 from neuro_explain.evaluate.ranks import rank_correlation
-from neuro_explain.evaluate.regions import area, box_pixels, on_picture
+from neuro_explain.evaluate.regions import area, framed_pixels, on_picture
 from neuro_explain.evaluate.tally import LARGEST, TOO_LARGE, Figure, Tally
 from neuro_explain.methods.occlusion import occlusion_map
 from neuro_explain.methods.saliency import Method
@@ -142,7 +142,7 @@ class Answered:
             if area(question.box) > LARGEST:
                 self._tallies[BOXES, method].note(TOO_LARGE)
             else:
-                self._tallies[BOXES, method].add_ratio(number, picture, box_pixels(question.box, SIZE))
+                self._tallies[BOXES, method].add_ratio(number, picture, framed_pixels(question.box, SIZE))
 
     def _occlude(
         self, number: int, net: Answering, prepared: Tensor, target: Target, saliency: Mapping[str, Tensor]

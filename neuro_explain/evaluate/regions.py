@@ -63,7 +63,7 @@ def seen_pixels(crop: tuple[float, float, float, float], size: tuple[int, int]) 
     return seen
 
 
-def box_pixels(box: tuple[float, float, float, float], side: int) -> NDArray[np.bool_]:
+def framed_pixels(box: tuple[float, float, float, float], side: int) -> NDArray[np.bool_]:
     """The pixels of a square picture in a box: left, top, right, bottom in shares of the frame; `[side, side]`."""
     left, top, right, bottom = (round(edge * side) for edge in box)
     inside = np.zeros((side, side), np.bool_)

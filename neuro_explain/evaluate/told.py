@@ -31,7 +31,7 @@ from neuro_explain.diorama.captions import Caption, captions, region_captions
 from neuro_explain.diorama.looks import look_at
 from neuro_explain.diorama.scene import SIZE, Scene
 from neuro_explain.diorama.words import KINDS, plural
-from neuro_explain.evaluate.regions import area, box_pixels, on_picture
+from neuro_explain.evaluate.regions import area, framed_pixels, on_picture
 from neuro_explain.evaluate.tally import LARGEST, TOO_LARGE, Figure, Tally
 from neuro_explain.evaluate.word_table import WordTable
 from neuro_explain.language.vocabulary import Text
@@ -104,7 +104,7 @@ class Told:
                 self._note(REGIONS, UNKNOWN)
                 continue
             telling = self.captioner.telling(text)
-            inside = box_pixels(phrase.mentions[0].box, SIZE)
+            inside = framed_pixels(phrase.mentions[0].box, SIZE)
             for method in self.methods:
                 picture = self._map(method, telling, telling.caption_target(phrase.text), image)
                 self._tallies[REGIONS, method].add_ratio(number, picture, inside)
